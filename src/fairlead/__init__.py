@@ -1,0 +1,1 @@
+"""Runs capability documents as REST and MCP."""

@@ -1,0 +1,83 @@
+"""Settings, read once in `cli/` and passed by keyword from there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from fairlead.errors import ConfigurationError
+
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that never shows itself: not in `repr`, `str`, a log or an error."""
+
+    _value: str = field(repr=False)
+
+    def reveal(self) -> str:
+        """The value itself; call it only where it goes on the wire."""
+        return self._value
+
+    def __str__(self) -> str:
+        return "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything the environment decides. Times are seconds, sizes are bytes."""
+
+    connect_timeout: float = 5.0
+    read_timeout: float = 30.0
+    total_timeout: float = 60.0
+    grace_period: float = 10.0
+    max_response_bytes: int = 32 * 1024 * 1024
+    max_request_bytes: int = 4 * 1024 * 1024
+    result_budget: int = 100_000
+    use_environment_proxy: bool = False
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    api_token: Secret | None = None
+    secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings an environment describes (`FAIRLEAD_…`, listed in docs/settings.md).
+
+    Every variable is also kept as a Secret, because a document's binds may name any of them.
+    Raises ConfigurationError, naming the variable, when a value cannot be used.
+    """
+
+    def number(name: str, default: float, convert: Callable[[str], float] = float) -> float:
+        text = environment.get(name, "")
+        if not text:
+            return default
+        try:
+            value = convert(text)
+        except ValueError:
+            value = -1
+        if not 0 < value < 1e12:  # also refuses nan
+            raise ConfigurationError(f"{name} must be a positive number, not {text!r}.")
+        return value
+
+    defaults = Settings()
+    token = environment.get("FAIRLEAD_API_TOKEN", "").strip()
+    return Settings(
+        connect_timeout=number("FAIRLEAD_CONNECT_TIMEOUT", defaults.connect_timeout),
+        read_timeout=number("FAIRLEAD_READ_TIMEOUT", defaults.read_timeout),
+        total_timeout=number("FAIRLEAD_TOTAL_TIMEOUT", defaults.total_timeout),
+        grace_period=number("FAIRLEAD_GRACE_PERIOD", defaults.grace_period),
+        max_response_bytes=int(number("FAIRLEAD_MAX_RESPONSE_BYTES", defaults.max_response_bytes, int)),
+        max_request_bytes=int(number("FAIRLEAD_MAX_REQUEST_BYTES", defaults.max_request_bytes, int)),
+        result_budget=int(number("FAIRLEAD_RESULT_BUDGET", defaults.result_budget, int)),
+        use_environment_proxy=environment.get("FAIRLEAD_USE_PROXY", "").lower() in {"1", "true", "yes"},
+        allowed_hosts=_words(environment.get("FAIRLEAD_ALLOWED_HOSTS", "")),
+        allowed_origins=_words(environment.get("FAIRLEAD_ALLOWED_ORIGINS", "")),
+        api_token=Secret(token) if token else None,
+        secrets={name: Secret(value) for name, value in environment.items() if value},
+    )
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
