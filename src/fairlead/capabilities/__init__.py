@@ -1,0 +1,1 @@
+"""The documents Fairlead ships, each with its overlay."""

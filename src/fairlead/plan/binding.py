@@ -1,0 +1,250 @@
+"""Binds one exposed operation or tool to the operation it calls: who supplies each input, what callers may give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from fairlead.plan.consumed import ConsumedEntry
+from fairlead.plan.findings import Findings
+from fairlead.plan.inference import (
+    Declared,
+    declared_input,
+    match_placeholders,
+    parameter_of,
+    read_supply,
+    same_name,
+)
+from fairlead.plan.model import (
+    Argument,
+    Constant,
+    Operation,
+    PageLink,
+    Pagination,
+    Parameter,
+    Segment,
+    Semantics,
+    Supply,
+    UpstreamCall,
+    UpstreamInput,
+)
+from fairlead.plan.templates import Template
+from fairlead.spec.diagnostics import did_you_mean
+from fairlead.spec.model import Exposed, InputParameter
+from fairlead.spec.model import PageLink as AuthoredPageLink
+from fairlead.spec.model import Pagination as AuthoredPagination
+from fairlead.spec.source import Path
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_IDEMPOTENT_METHODS = _SAFE_METHODS | {"PUT", "DELETE"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exposure:
+    """An exposed operation or tool with what surrounds it: its own adapter and, for REST, its route."""
+
+    authored: Exposed
+    name: str
+    at: Path
+    namespace: str
+    extra_inputs: tuple[InputParameter, ...] = ()
+    route: tuple[Segment, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The operation, and the route with each placeholder bound to a parameter or to a pinned value."""
+
+    operation: Operation
+    route: tuple[Segment, ...]
+
+
+def bind(exposure: Exposure, entry: ConsumedEntry, pins: Mapping[str, str], findings: Findings) -> Bound:
+    """Compile one exposure of one consumed operation."""
+    own = {item.name: item for item in (*exposure.extra_inputs, *exposure.authored.input_parameters)}
+    supplies = _supplies(exposure, entry, own, findings)
+    parameters = _parameters(supplies, own)
+    pairs, strays = _pair_route(exposure, parameters, supplies, findings)
+    for stray in strays:
+        parameters[stray] = Parameter(name=stray, type="string", location="path", required=True, rule="placeholder")
+    if exposure.route:
+        for name, parameter in parameters.items():
+            if name in pairs.values():
+                parameters[name] = replace(parameter, location="path", required=True)
+            elif parameter.location == "path" and name not in strays:
+                parameters[name] = replace(parameter, location="query")
+    inputs = tuple(
+        UpstreamInput(name=declared.name, location=declared.location, supply=_pin(supply, pins), rule=rule)
+        for declared, supply, rule in supplies
+    )
+    operation = Operation(
+        name=entry.authored.name,
+        namespace=entry.upstream.namespace,
+        description=entry.authored.description or exposure.authored.description,
+        parameters=tuple(p for p in _in_reading_order(parameters.values()) if p.name not in pins),
+        call=UpstreamCall(
+            upstream=entry.upstream,
+            method=entry.authored.method,
+            path=entry.path,
+            inputs=inputs,
+            raw_format=entry.authored.output_raw_format,
+        ),
+        semantics=method_semantics(entry.authored.method),
+        pagination=_pagination(entry, parameters, findings),
+        response_schema=entry.authored.response_schema,  # type: ignore[arg-type]
+    )
+    return Bound(operation, _bound_route(exposure.route, pairs, strays, pins))
+
+
+_Supplied = tuple[Declared, Supply, str]
+
+
+def _supplies(
+    exposure: Exposure, entry: ConsumedEntry, own: Mapping[str, InputParameter], findings: Findings
+) -> list[_Supplied]:
+    given = dict(exposure.authored.with_)
+    supplied: list[_Supplied] = []
+    for declared in entry.inputs:
+        key = declared.name if declared.name in given else _key_like(declared.name, given)
+        if key is not None:
+            supply = read_supply(given.pop(key), (exposure.namespace,))  # type: ignore[arg-type]
+            supplied.append((declared, supply, _supply_rule(supply)))
+        elif declared.authored is not None and declared.authored.value is not None:
+            supplied.append((declared, Constant(declared.authored.value), "literal-value"))  # type: ignore[arg-type]
+        elif not own or declared.name in own or declared.required:
+            supplied.append((declared, Argument(declared.name), declared.rule))
+    for key in given:
+        names = [declared.name for declared in entry.inputs]
+        message = f"`{entry.authored.name}` has no input `{key}`, so it is not sent{did_you_mean(key, names)}"
+        findings.warning((*exposure.at, "with", key), "unknown-input", message)
+    return supplied
+
+
+def _key_like(name: str, given: Mapping[str, object]) -> str | None:
+    return next((key for key in given if same_name(key, name)), None)
+
+
+def _supply_rule(supply: Supply) -> str:
+    if isinstance(supply, Argument):
+        return "caller-argument"
+    return "template-value" if isinstance(supply, Template) else "literal-value"
+
+
+def _parameters(supplies: Sequence[_Supplied], own: Mapping[str, InputParameter]) -> dict[str, Parameter]:
+    """The parameters that supply the inputs, under the names callers use."""
+    parameters: dict[str, Parameter] = {}
+    for declared, supply, _ in supplies:
+        if isinstance(supply, Argument):
+            if supply.name in own:
+                source, rule = declared_input(own[supply.name]), "declared"
+            else:
+                source, rule = declared, declared.rule
+            parameters.setdefault(supply.name, parameter_of(supply.name, source, declared.location, rule))
+        elif isinstance(supply, Template):
+            for variable in supply.variables:
+                made = Parameter(name=variable, type="string", location="query", required=True, rule="template-value")
+                if variable in own:
+                    made = parameter_of(variable, declared_input(own[variable]), "query", "declared")
+                parameters.setdefault(variable, made)
+    return parameters
+
+
+def _in_reading_order(parameters: Iterable[Parameter]) -> list[Parameter]:
+    # Path first, as in the address; the rest as the author listed them.
+    return sorted(parameters, key=lambda parameter: parameter.location != "path")
+
+
+def _pair_route(
+    exposure: Exposure, parameters: Mapping[str, Parameter], supplies: Sequence[_Supplied], findings: Findings
+) -> tuple[dict[str, str], list[str]]:
+    """Route placeholder → parameter, and the placeholders that nothing upstream takes."""
+    placeholders = [segment.text for segment in exposure.route if segment.parameter is not None]
+    paths = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "path"]
+    others = [name for name in parameters if name not in paths and name in placeholders]
+    match = match_placeholders([p for p in placeholders if p not in others], paths)
+    pairs = {name: name for name in others}
+    for found in match.matched:
+        pairs[found.placeholder] = found.parameter
+        if found.rule:
+            message = f"`{{{found.placeholder}}}` of the route fills `{found.parameter}`"
+            findings.inferred(found.rule, exposure.name, message)
+        if found.rule == "placeholder-position":
+            message = f"`{{{found.placeholder}}}` matches `{found.parameter}` by its position only; spell them alike"
+            findings.warning(exposure.at, found.rule, message)
+    for placeholder in match.tied:
+        message = f"`{{{placeholder}}}` fits several of {', '.join(f'`{name}`' for name in paths)}; spell it like one"
+        findings.error(exposure.at, "ambiguous-placeholder", message)
+    for placeholder in match.unmatched:
+        message = f"nothing upstream takes `{{{placeholder}}}`, so it is not sent{did_you_mean(placeholder, paths)}"
+        findings.warning(exposure.at, "unused-placeholder", message)
+    if exposure.route:
+        for name in paths:
+            if name not in pairs.values():
+                message = f"the route has no place for `{name}`; callers give it in the query"
+                findings.warning(exposure.at, "lost-placeholder", message)
+    return pairs, list(match.unmatched)
+
+
+def _pin(supply: Supply, pins: Mapping[str, str]) -> Supply:
+    if isinstance(supply, Argument) and supply.name in pins:
+        return Constant(pins[supply.name])
+    return supply
+
+
+def _bound_route(
+    route: tuple[Segment, ...], pairs: Mapping[str, str], strays: Sequence[str], pins: Mapping[str, str]
+) -> tuple[Segment, ...]:
+    bound = []
+    for segment in route:
+        if segment.parameter is None:
+            bound.append(segment)
+            continue
+        name = pairs.get(segment.text, segment.text if segment.text in strays else None)
+        pinned = name is not None and name in pins
+        bound.append(Segment(text=pins[name]) if pinned and name else Segment(text=segment.text, parameter=name))
+    return tuple(bound)
+
+
+def method_semantics(method: str) -> Semantics:
+    """What HTTP says of a method (RFC 9110, section 9.2)."""
+    return Semantics(
+        read_only=method in _SAFE_METHODS,
+        destructive=method not in _SAFE_METHODS and method != "POST",
+        idempotent=method in _IDEMPOTENT_METHODS,
+    )
+
+
+def _pagination(entry: ConsumedEntry, parameters: Mapping[str, Parameter], findings: Findings) -> Pagination | None:
+    authored: AuthoredPagination | None = entry.authored.pagination
+    if authored is None:
+        return None
+    at = (*entry.at, "x-fairlead-pagination")
+    links = []
+    for relation, key, link in (("next", "next", authored.next), ("prev", "previous", authored.previous)):
+        made = _page_link(link, (*at, key), relation, parameters, findings) if link else None
+        if made:
+            links.append(made)
+    if authored.size is not None and authored.size not in parameters:
+        message = f"no parameter is called `{authored.size}`{did_you_mean(authored.size, parameters)}"
+        findings.error((*at, "size"), "unknown-parameter", message)
+    return Pagination(links=tuple(links), size=authored.size)
+
+
+def _page_link(
+    link: AuthoredPageLink, at: Path, relation: str, parameters: Mapping[str, Parameter], findings: Findings
+) -> PageLink | None:
+    steps = link.link.removeprefix("$").removeprefix(".").split(".")
+    if not link.link.startswith("$.") or not all(step.replace("_", "").isalnum() for step in steps):
+        findings.error((*at, "link"), "bad-link", "the place of a link is written `$.name.name`")
+        return None
+    name = next((name for name in parameters if same_name(name, link.token)), None)
+    if name is None:
+        message = f"no parameter is called `{link.token}`{did_you_mean(link.token, parameters)}"
+        findings.error((*at, "token"), "unknown-parameter", message)
+        return None
+    return PageLink(
+        relation="next" if relation == "next" else "prev",
+        pointer=tuple(steps),
+        parameter=name,
+        token=link.token,
+    )

@@ -1,0 +1,234 @@
+"""Compiles a document into a Plan. The only part of `plan` that reads the authored model as a whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from fairlead.plan.binding import Bound, Exposure, bind
+from fairlead.plan.consumed import ConsumedEntry, read_consumed
+from fairlead.plan.findings import Findings
+from fairlead.plan.model import Operation, Plan, Route, Segment, Semantics, Tool
+from fairlead.plan.parameters import safe_aliases
+from fairlead.spec.diagnostics import Diagnostic, did_you_mean, in_file_order
+from fairlead.spec.load import LoadedDocument
+from fairlead.spec.model import Adapter, Exposed, ExposedTool, OutputParameter
+from fairlead.spec.source import Path
+
+_PLACEHOLDER = re.compile(r"\{\{?\s*([^{}/]+?)\s*\}?\}")
+_IDENTITY = {None, "", "$", "$."}
+_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_KNOWN_ADAPTERS = ("rest", "mcp")
+
+
+@dataclass(frozen=True, slots=True)
+class Compilation:
+    """The Plan, and every diagnostic of the document, those of loading included."""
+
+    plan: Plan
+    diagnostics: tuple[Diagnostic, ...]
+    parameter_names: tuple[str, ...]
+    """Every name a pin may use."""
+
+
+def compile_document(loaded: LoadedDocument, pins: Mapping[str, str] | None = None) -> Compilation:
+    """Decide everything the document decides.
+
+    `pins` fix arguments by name, case ignored, for every operation that has them. The plan of a document with
+    errors is good for `explain` only.
+    """
+    return _Compiler(loaded, pins or {}).run()
+
+
+class _Compiler:
+    """One compilation: what was read, what was found, what is compiled so far."""
+
+    def __init__(self, loaded: LoadedDocument, pins: Mapping[str, str]) -> None:
+        self.document = loaded.document
+        self.loaded = loaded
+        self.findings = Findings(loaded.source)
+        self.consumed = read_consumed(self.document, self.findings)
+        self.operations: dict[Operation, Operation] = {}
+        self.routes: dict[tuple[str, str], tuple[Route, Path]] = {}
+        self.tools: dict[str, tuple[Tool, Path]] = {}
+        self.pins = self._known_pins(pins)
+
+    def run(self) -> Compilation:
+        for index, adapter in enumerate(self.document.capability.exposes):
+            at: Path = ("capability", "exposes", index)
+            if adapter.type == "rest":
+                self._rest(adapter, at)
+            elif adapter.type == "mcp":
+                self._mcp(adapter, at)
+            else:
+                message = (
+                    f"an adapter of type `{adapter.type}` is not served{did_you_mean(adapter.type, _KNOWN_ADAPTERS)}"
+                )
+                self.findings.warning((*at, "type"), "unserved-adapter", message)
+        if not self.routes and not self.tools:
+            self.findings.error(("capability",), "nothing-exposed", "the document exposes no operation and no tool")
+        found = (*self.loaded.diagnostics, *self.findings.diagnostics)
+        return Compilation(self._plan(), in_file_order(found), self._parameter_names())
+
+    def _plan(self) -> Plan:
+        document, info = self.document, self.document.info
+        adapters = document.capability.exposes
+        namespaces = [api.namespace for api in document.capability.consumes]
+        upstreams = dict.fromkeys(entry.upstream for entry in self.consumed.values())
+        return Plan(
+            file=self.loaded.source.file,
+            title=info.label or (namespaces[0] if namespaces else "Capability"),
+            description=info.description,
+            tags=tuple(info.tags),
+            provider=next(iter(info.tags), ""),
+            namespace=namespaces[0] if namespaces else "",
+            text=self.loaded.text,
+            operations=tuple(self.operations),
+            routes=tuple(route for route, _ in self.routes.values()),
+            tools=tuple(tool for tool, _ in self.tools.values()),
+            upstreams=tuple(upstreams),
+            instructions=next((a.instructions for a in adapters if a.type == "mcp" and a.instructions), ""),
+            rest_port=_port(adapters, "rest"),
+            mcp_port=_port(adapters, "mcp"),
+            created=info.created,
+            modified=info.modified,
+            inferences=tuple(dict.fromkeys(self.findings.inferences)),
+        )
+
+    def _rest(self, adapter: Adapter, at: Path) -> None:
+        for r, resource in enumerate(adapter.resources):
+            segments = _route_segments(resource.path)
+            for o, operation in enumerate(resource.operations):
+                here = (*at, "resources", r, "operations", o)
+                exposure = Exposure(
+                    authored=operation,
+                    name=f"{operation.method} {resource.path}",
+                    at=here,
+                    namespace=adapter.namespace,
+                    extra_inputs=tuple(resource.input_parameters),
+                    route=segments,
+                )
+                bound = self._bound(exposure)
+                if bound is None:
+                    continue
+                route = Route(
+                    method=operation.method,
+                    segments=bound.route,
+                    name=operation.name or bound.operation.name,
+                    description=operation.description or bound.operation.description,
+                    operation=bound.operation,
+                )
+                self._add_route(route, here)
+
+    def _add_route(self, route: Route, at: Path) -> None:
+        shape = "/".join("{}" if segment.parameter else segment.text for segment in route.segments)
+        if (route.method, shape) in self.routes:
+            other, first = self.routes[route.method, shape]
+            line = self.findings.source.value_position(first).line
+            message = f"{route.method} {route.path} is already exposed on line {line} as {other.path}"
+            self.findings.error(at, "duplicate-route", message)
+            return
+        self.routes[route.method, shape] = (route, at)
+
+    def _mcp(self, adapter: Adapter, at: Path) -> None:
+        for index, authored in enumerate(adapter.tools):
+            here = (*at, "tools", index)
+            if not _TOOL_NAME.fullmatch(authored.name):
+                message = f"`{authored.name}` is no tool name: letters, digits, `_`, `-` and `.`, at most 128 of them"
+                self.findings.error((*here, "name"), "bad-tool-name", message)
+                continue
+            exposure = Exposure(authored=authored, name=authored.name, at=here, namespace=adapter.namespace)
+            bound = self._bound(exposure)
+            if bound is None:
+                continue
+            if authored.name in self.tools:
+                line = self.findings.source.value_position(self.tools[authored.name][1]).line
+                message = f"the tool `{authored.name}` is already exposed on line {line}; rename one of them"
+                self.findings.error((*here, "name"), "duplicate-tool", message)
+                continue
+            self.tools[authored.name] = (self._tool(authored, bound.operation), here)
+
+    def _tool(self, authored: ExposedTool, operation: Operation) -> Tool:
+        aliases = safe_aliases(parameter.name for parameter in operation.parameters)
+        for name, alias in aliases.items():
+            if name != alias:
+                message = f"`{name}` is `{alias}` in the tool's schema"
+                self.findings.inferred("safe-alias", authored.name, message)
+        hints, by_method = authored.hints, operation.semantics
+        read_only = by_method.read_only if hints.read_only is None else hints.read_only
+        destructive = by_method.destructive if hints.destructive is None else hints.destructive
+        description = authored.description or operation.description
+        return Tool(
+            name=authored.name,
+            title=authored.title or authored.label or _spoken(authored.name),
+            description="\n\n".join(text for text in (description, authored.notes.strip()) if text),
+            semantics=Semantics(
+                read_only=read_only,
+                destructive=destructive and not read_only,
+                idempotent=by_method.idempotent if hints.idempotent is None else hints.idempotent,
+            ),
+            open_world=True if hints.open_world is None else hints.open_world,
+            operation=operation,
+            aliases=aliases,
+        )
+
+    def _bound(self, exposure: Exposure) -> Bound | None:
+        """The compiled exposure, its operation shared with every exposure that runs the same."""
+        authored = exposure.authored
+        self._check_output(authored.output_parameters, exposure.at)
+        if authored.steps is not None or authored.ref is not None:
+            message = "`steps` and `ref` are not supported yet; only `call` is"
+            self.findings.error(exposure.at, "unsupported-steps", message)
+            return None
+        entry = self._called(authored, exposure.at)
+        if entry is None:
+            return None
+        if not authored.input_parameters and not exposure.extra_inputs:
+            message = f"its inputs are those of `{entry.authored.name}`"
+            self.findings.inferred("inherited", exposure.name, message)
+        bound = bind(exposure, entry, self.pins, self.findings)
+        operation = self.operations.setdefault(bound.operation, bound.operation)
+        return Bound(operation, bound.route)
+
+    def _called(self, authored: Exposed, at: Path) -> ConsumedEntry | None:
+        if authored.call is None:
+            self.findings.error(at, "missing-key", "an exposed operation needs `call`")
+            return None
+        entry = self.consumed.get(authored.call)
+        if entry is None:
+            hint = did_you_mean(authored.call, self.consumed)
+            message = f"`{authored.call}` is no consumed operation (`namespace.operation`){hint}"
+            self.findings.error((*at, "call"), "unknown-call", message)
+        return entry
+
+    def _check_output(self, outputs: Iterable[OutputParameter], at: Path) -> None:
+        for index, output in enumerate(outputs):
+            if output.mapping not in _IDENTITY or output.properties or output.items or output.value is not None:
+                message = "only the mapping `$.` (the answer untouched) is supported yet"
+                self.findings.error((*at, "outputParameters", index), "unsupported-mapping", message)
+
+    def _known_pins(self, pins: Mapping[str, str]) -> dict[str, str]:
+        """The pins under the names the parameters have, case ignored."""
+        names = {name.lower(): name for name in self._parameter_names()}
+        return {names[name.lower()]: value for name, value in pins.items() if name.lower() in names}
+
+    def _parameter_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(d.name for entry in self.consumed.values() for d in entry.inputs))
+
+
+def _port(adapters: Iterable[Adapter], kind: str) -> int | None:
+    return next((adapter.port for adapter in adapters if adapter.type == kind), None)
+
+
+def _route_segments(path: str) -> tuple[Segment, ...]:
+    segments = []
+    for text in path.lstrip("/").split("/"):
+        match = _PLACEHOLDER.fullmatch(text)
+        segments.append(Segment(text=match[1], parameter=match[1]) if match else Segment(text=text))
+    return tuple(segments)
+
+
+def _spoken(name: str) -> str:
+    words = re.sub(r"[-_.]+", " ", name).strip()
+    return words[:1].upper() + words[1:]

@@ -1,0 +1,34 @@
+"""What the compiler notes while it reads a document: diagnostics for the author, inferences for `explain`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from fairlead.plan.model import Inference
+from fairlead.spec.diagnostics import Diagnostic, Severity
+from fairlead.spec.source import Path, Source
+
+
+@dataclass(slots=True)
+class Findings:
+    """Collects both, with positions looked up in the source."""
+
+    source: Source
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    inferences: list[Inference] = field(default_factory=list)
+
+    def error(self, path: Path, code: str, message: str) -> None:
+        """Something the document cannot run with."""
+        self._add(path, code, message, Severity.ERROR)
+
+    def warning(self, path: Path, code: str, message: str) -> None:
+        """Something the author should know; the document runs."""
+        self._add(path, code, message, Severity.WARNING)
+
+    def inferred(self, rule: str, where: str, message: str) -> None:
+        """Something the rules supplied that the author did not write."""
+        self.inferences.append(Inference(rule=rule, where=where, message=message))
+
+    def _add(self, path: Path, code: str, message: str, severity: Severity) -> None:
+        position = self.source.value_position(path)
+        self.diagnostics.append(Diagnostic(position=position, code=code, message=message, severity=severity))

@@ -1,0 +1,169 @@
+"""The inference rules: what a document means where its author said less than a runner needs.
+
+Each rule has a stable code; `RULES` is their index, docs/inference.md their reference with the numbers of the
+dialect. `explain` prints the code beside everything a rule supplied. What is ambiguous is a diagnostic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from fairlead.plan.model import Argument, Constant, Location, Parameter, ParameterType, Supply
+from fairlead.plan.templates import parse_template
+from fairlead.spec.model import InputParameter
+from fairlead.spec.source import JsonValue
+
+RULES: Mapping[str, str] = {
+    "placeholder": "`{x}` in a path is a parameter, percent-encoded as one segment",
+    "undeclared-placeholder": "a placeholder nobody declares is a required string",
+    "placeholder-case": "placeholders of route and upstream that differ in case only are the same parameter",
+    "placeholder-punctuation": "… and those that differ in `-` and `_` only",
+    "placeholder-position": "… and those left over that match by position and count",
+    "caller-argument": "`rest.X`, `tools.X` and the adapter's own namespace mean the caller's argument X",
+    "template-value": "another text in `with` that holds `{{x}}` is a template of arguments",
+    "literal-value": "any other value in `with` is sent as it is",
+    "inherited": "an operation that declares no inputs has those of the operation it calls",
+    "json-body": "an `in: body` input is the whole JSON body",
+    "identity-mapping": "`$.` hands the upstream's answer through untouched",
+    "bind-variable": "`{{env.KEY}}` and `{{KEY}}` are the bind KEY, an environment variable",
+    "safe-alias": "a name that model APIs refuse has a safe alias in the tool's schema",
+    "absent-argument": "an argument that is not given is not sent",
+    "pinned": "`--pin` fixes an argument for the whole server",
+}
+
+_TYPES: Mapping[str, ParameterType] = {
+    "string": "string", "integer": "integer", "int": "integer", "number": "number", "float": "number",
+    "boolean": "boolean", "bool": "boolean", "array": "array", "list": "array", "object": "object",
+}  # fmt: skip
+_CALLER_PREFIXES = ("rest", "tools", "mcp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One input of a consumed operation, declared by its author or by its path."""
+
+    name: str
+    location: Location
+    type: ParameterType = "string"
+    required: bool = False
+    description: str = ""
+    rule: str = "inherited"
+    authored: InputParameter | None = field(default=None, hash=False)
+
+
+def declared_input(authored: InputParameter) -> Declared:
+    """The input an author declared; a path input is always required, an unknown type takes any value."""
+    location = authored.location if authored.location in {"path", "header", "body"} else "query"
+    kind: ParameterType = "any" if authored.type is None and location == "body" else "string"
+    if authored.type is not None:
+        kind = _TYPES.get(authored.type.lower(), "any")
+    return Declared(
+        name=authored.name,
+        location=cast("Location", location),
+        type=kind,
+        required=location == "path" or bool(authored.required),
+        description=" ".join(authored.description.split()),
+        authored=authored,
+    )
+
+
+def parameter_of(name: str, declared: Declared, location: Location, rule: str) -> Parameter:
+    """What a caller may give for an input, under the name the caller uses."""
+    authored = declared.authored
+    required = declared.required or location == "path"
+    if authored is None:
+        return Parameter(
+            name=name, type=declared.type, location=location, required=required,
+            description=declared.description, rule=rule,
+        )  # fmt: skip
+    return Parameter(
+        name=name,
+        type=declared.type,
+        location=location,
+        required=required,
+        description=declared.description,
+        format=authored.format,
+        pattern=authored.pattern,
+        minimum=authored.minimum,
+        maximum=authored.maximum,
+        default=cast("JsonValue", authored.default),
+        enum=tuple(cast("list[JsonValue]", authored.enum or [])),
+        known_values=tuple(authored.known_values),
+        example=cast("JsonValue", authored.example),
+        rule=rule,
+    )
+
+
+def read_supply(value: JsonValue, namespaces: Sequence[str]) -> Supply:
+    """What a value in `with` means: the caller's argument, a template of arguments, or a constant."""
+    if not isinstance(value, str):
+        return Constant(value)
+    if "{{" not in value:
+        reference = value.removeprefix("$this.")
+        for prefix in (*_CALLER_PREFIXES, *namespaces):
+            if prefix and reference.startswith(f"{prefix}.") and len(reference) > len(prefix) + 1:
+                return Argument(reference[len(prefix) + 1 :])
+        return Constant(value)
+    template = parse_template(value)
+    if not template.variables:
+        return Constant(value)
+    sole = template.sole_variable
+    return Argument(sole) if sole else template
+
+
+def same_name(one: str, other: str) -> bool:
+    """Whether two placeholders name the same parameter, case aside."""
+    return one == other or one.lower() == other.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """A route's placeholder and the parameter it fills; `rule` is empty for an exact match."""
+
+    placeholder: str
+    parameter: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceholderMatch:
+    """How a route's placeholders pair with parameters; `tied` ones fit several equally well."""
+
+    matched: tuple[Matched, ...]
+    unmatched: tuple[str, ...]
+    tied: tuple[str, ...]
+
+
+def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> PlaceholderMatch:
+    """Pair a route's placeholders with parameter names (dialect rules 3 and 4).
+
+    Exactly first, then ignoring case, then ignoring `-` and `_`, then by position when as many are left on
+    both sides. A placeholder that fits two names equally well is tied, never guessed.
+    """
+    left, open_names = list(dict.fromkeys(placeholders)), list(dict.fromkeys(names))
+    matched: list[Matched] = []
+    tied: list[str] = []
+    for rule, key in (("", str), ("placeholder-case", str.lower), ("placeholder-punctuation", _letters)):
+        for placeholder in list(left):
+            fits = [name for name in open_names if key(name) == key(placeholder)]
+            rivals = [other for other in left if key(other) == key(placeholder)]
+            if len(fits) == 1 and len(rivals) == 1:
+                matched.append(Matched(placeholder, fits[0], rule))
+                left.remove(placeholder)
+                open_names.remove(fits[0])
+            elif fits:
+                tied.append(placeholder)
+    left = [placeholder for placeholder in left if placeholder not in tied]
+    if left and not tied and len(left) == len(open_names):
+        matched += [
+            Matched(placeholder, name, "placeholder-position")
+            for placeholder, name in zip(left, open_names, strict=True)
+        ]
+        left = []
+    return PlaceholderMatch(tuple(matched), tuple(left), tuple(dict.fromkeys(tied)))
+
+
+def _letters(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")

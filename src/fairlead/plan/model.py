@@ -1,0 +1,224 @@
+"""The Plan: everything a document decides, decided once. Frozen data, no I/O, no clock."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from fairlead.plan.paths import PathTemplate
+from fairlead.plan.templates import Template
+from fairlead.spec.source import JsonValue
+
+ParameterType: TypeAlias = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
+Location: TypeAlias = Literal["path", "query", "header", "body", "host"]
+Arguments: TypeAlias = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """What a caller may give. `rule` is the code of the inference rule that supplied it (docs/inference.md)."""
+
+    name: str
+    type: ParameterType
+    location: Location
+    required: bool
+    description: str = ""
+    format: str | None = None
+    pattern: str | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    default: JsonValue = field(default=None, hash=False)
+    enum: tuple[JsonValue, ...] = field(default=(), hash=False)
+    known_values: tuple[str, ...] = ()
+    example: JsonValue = field(default=None, hash=False)
+    rule: str = "declared"
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """The caller's argument of this name, type kept; absent means not sent."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A value the document or the operator fixed."""
+
+    value: JsonValue = field(hash=False)
+
+
+Supply: TypeAlias = Argument | Constant | Template
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamInput:
+    """One input of the upstream call: its name there, where it goes, and what supplies it."""
+
+    name: str
+    location: Location
+    supply: Supply
+    rule: str = "declared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenSchemeRule:
+    """The Authorization word for tokens that match; a rule without a pattern matches every token."""
+
+    scheme: str
+    pattern: re.Pattern[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Authentication:
+    """How to authenticate upstream; the templates name variables, never values."""
+
+    type: Literal["bearer", "apikey", "basic"]
+    token: Template | None = None
+    key: Template | None = None
+    value: Template | None = None
+    placement: Literal["header", "query"] = "header"
+    username: Template | None = None
+    password: Template | None = None
+    schemes: tuple[TokenSchemeRule, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Template variable (`env.KEY` or `KEY`) → environment variable that holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """An HTTP API that is called. `base` has no trailing slash."""
+
+    namespace: str
+    base: str
+    authentication: Authentication | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpstreamCall:
+    """One call of an upstream, ready to be filled with arguments."""
+
+    upstream: Upstream
+    method: str
+    path: PathTemplate
+    inputs: tuple[UpstreamInput, ...]
+    raw_format: str = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLink:
+    """Where the body says how to reach a neighbouring page, and the parameter its token fills."""
+
+    relation: Literal["next", "prev"]
+    pointer: tuple[str, ...]
+    parameter: str
+    token: str
+    """The token's name in the query of the upstream's link."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pagination:
+    """How an answer leads to its neighbours; `size` is the parameter for the length of a page."""
+
+    links: tuple[PageLink, ...]
+    size: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Semantics:
+    """What running an operation does to the world."""
+
+    read_only: bool
+    destructive: bool
+    idempotent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """What REST routes and MCP tools run: parameters in, one upstream call, its answer out."""
+
+    name: str
+    namespace: str
+    description: str
+    parameters: tuple[Parameter, ...]
+    call: UpstreamCall
+    semantics: Semantics
+    pagination: Pagination | None = None
+    response_schema: Mapping[str, JsonValue] | None = field(default=None, hash=False)
+
+    def parameter(self, name: str) -> Parameter:
+        """The parameter of this name; it exists, because the compiler made both."""
+        return next(parameter for parameter in self.parameters if parameter.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Segment:
+    """One segment of a route: literal text, or the parameter that its placeholder fills."""
+
+    text: str
+    """The literal, or the placeholder as the document spells it, without braces."""
+    parameter: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """A REST operation: where it is reached, and what it runs."""
+
+    method: str
+    segments: tuple[Segment, ...]
+    name: str
+    description: str
+    operation: Operation
+
+    @property
+    def path(self) -> str:
+        """The path as the document shows it; a pinned placeholder shows its value."""
+        return "".join(f"/{{{s.text}}}" if s.parameter else f"/{s.text}" for s in self.segments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """An MCP tool: how it is announced, and what it runs."""
+
+    name: str
+    title: str
+    description: str
+    semantics: Semantics
+    open_world: bool
+    operation: Operation
+    aliases: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Parameter name → its name in the tool's schema; the same except where model APIs refuse it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """One thing the compiler supplied that the author did not write; `where` is the operation it is about."""
+
+    rule: str
+    where: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A compiled document."""
+
+    file: str
+    title: str
+    description: str
+    tags: tuple[str, ...]
+    provider: str
+    namespace: str
+    text: str
+    operations: tuple[Operation, ...]
+    routes: tuple[Route, ...]
+    tools: tuple[Tool, ...]
+    upstreams: tuple[Upstream, ...]
+    instructions: str
+    rest_port: int | None
+    mcp_port: int | None
+    created: str = ""
+    modified: str = ""
+    inferences: tuple[Inference, ...] = ()

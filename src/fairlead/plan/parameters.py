@@ -1,0 +1,88 @@
+"""Parameters as JSON Schema: the subset that model APIs accept, and the same for OpenAPI and validation.
+
+Root object, no `$ref`, no composition, no type lists (`facts/mcp.md`, section 5). Known values are examples,
+never a closed enum: upstreams add values every month.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from fairlead.plan.model import Parameter
+from fairlead.spec.source import JsonValue
+
+_SAFE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_.-]+")
+_LONGEST_NAME = 64
+
+
+def arguments_schema(parameters: Iterable[Parameter], aliases: Mapping[str, str] | None = None) -> dict[str, JsonValue]:
+    """The JSON Schema of an operation's arguments, its properties named by `aliases` where given."""
+    names = aliases or {}
+    properties: dict[str, JsonValue] = {}
+    required: list[JsonValue] = []
+    for parameter in parameters:
+        name = names.get(parameter.name, parameter.name)
+        properties[name] = parameter_schema(parameter) | _described(parameter)
+        if parameter.required:
+            required.append(name)
+    schema: dict[str, JsonValue] = {"type": "object", "properties": properties, "additionalProperties": False}
+    if required:
+        schema["required"] = required
+    return schema
+
+
+def parameter_schema(parameter: Parameter) -> dict[str, JsonValue]:
+    """The JSON Schema of one parameter, without its description."""
+    schema: dict[str, JsonValue] = {}
+    if parameter.type != "any":
+        schema["type"] = parameter.type
+    if parameter.type == "array":
+        schema["items"] = {}
+    if parameter.location in {"path", "host"} and parameter.type == "string":
+        schema["minLength"] = 1
+    bounds: dict[str, JsonValue] = {
+        "format": parameter.format,
+        "pattern": parameter.pattern,
+        "minimum": _plain(parameter.minimum),
+        "maximum": _plain(parameter.maximum),
+        "default": parameter.default,
+    }
+    schema |= {key: value for key, value in bounds.items() if value is not None}
+    if parameter.enum:
+        schema["enum"] = list(parameter.enum)
+    if parameter.known_values:
+        schema["examples"] = list(parameter.known_values)
+    elif parameter.example is not None:
+        schema["examples"] = [parameter.example]
+    return schema
+
+
+def _described(parameter: Parameter) -> dict[str, JsonValue]:
+    return {"description": parameter.description} if parameter.description else {}
+
+
+def _plain(number: float | None) -> int | float | None:
+    return int(number) if number is not None and number == int(number) else number
+
+
+def safe_aliases(names: Iterable[str]) -> dict[str, str]:
+    """Each parameter's name in a tool schema: itself where model APIs accept it, else a safe one.
+
+    `$filter` becomes `filter`, `filter[a.b]` becomes `filter_a_b`; a name that is taken gets a number.
+    """
+    names = list(names)
+    aliases = {name: name for name in names if _SAFE_NAME.fullmatch(name)}
+    taken = set(aliases.values())
+    for name in names:
+        if name in aliases:
+            continue
+        stem = _UNSAFE_RUN.sub("_", name.replace(".", "_")).strip("_")[:_LONGEST_NAME] or "value"
+        alias, number = stem, 2
+        while alias in taken:
+            suffix = f"_{number}"
+            alias, number = stem[: _LONGEST_NAME - len(suffix)] + suffix, number + 1
+        aliases[name] = alias
+        taken.add(alias)
+    return {name: aliases[name] for name in names}

@@ -1,0 +1,1 @@
+"""What the author wrote: documents, positions, diagnostics, overlays."""

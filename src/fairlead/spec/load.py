@@ -1,0 +1,47 @@
+"""Loads a capability document: file, overlay, authored model, all diagnostics of its shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, has_errors
+from fairlead.spec.model import Document
+from fairlead.spec.overlay import apply_overlay, overlay_beside
+from fairlead.spec.rules import read_model
+from fairlead.spec.source import Source, read_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedDocument:
+    """A document as read: the model, where everything stands, and what was found so far.
+
+    `text` is the file as its author wrote it, for showing.
+    """
+
+    document: Document
+    source: Source
+    diagnostics: tuple[Diagnostic, ...]
+    text: str
+
+    @property
+    def runnable(self) -> bool:
+        """Whether nothing found so far stops it from running."""
+        return not has_errors(self.diagnostics)
+
+
+def load(path: Path, overlay: Path | None = None) -> LoadedDocument:
+    """Load a document with its overlay (the named one, else the one beside it).
+
+    Raises DocumentInvalid when so little could be made out that nothing further can be checked.
+    """
+    source = read_file(path)
+    chosen = overlay or overlay_beside(path)
+    if chosen is not None:
+        source = apply_overlay(source, read_file(chosen))
+    document, diagnostics = read_model(source)
+    diagnostics = [*source.diagnostics, *diagnostics]
+    if document is None:
+        raise DocumentInvalid(diagnostics)
+    text = path.read_text(encoding="utf-8-sig")
+    return LoadedDocument(document=document, source=source, diagnostics=tuple(diagnostics), text=text)

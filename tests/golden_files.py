@@ -1,0 +1,17 @@
+"""Compares output with a golden file; FAIRLEAD_UPDATE_GOLDEN=1 rewrites the file, so that a change is a diff."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent / "golden"
+
+
+def assert_golden(name: str, text: str) -> None:
+    """Fail unless the text is what the golden file of this name holds."""
+    file = FOLDER / name
+    if os.environ.get("FAIRLEAD_UPDATE_GOLDEN"):
+        file.write_text(text, encoding="utf-8")
+    assert file.exists(), f"no golden file {name}; write it with FAIRLEAD_UPDATE_GOLDEN=1"
+    assert text == file.read_text(encoding="utf-8")

@@ -1,0 +1,146 @@
+"""Loading and checking documents: what `fairlead check` tells an author."""
+
+from __future__ import annotations
+
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from command import fairlead
+from fairlead.plan.compile import compile_document
+from fairlead.spec.diagnostics import DocumentInvalid, has_errors
+from fairlead.spec.load import load
+from fairlead.spec.source import parse
+from golden_files import assert_golden
+
+HERE = Path(__file__).resolve().parent
+
+
+def test_every_problem_of_a_document_comes_at_once(tmp_path: Path) -> None:
+    """One run shows unknown keys, wrong values, broken references and duplicates, each with line, column and remedy."""
+    (tmp_path / "broken.yaml").write_bytes((HERE / "documents/broken.yaml").read_bytes())
+    done = fairlead("check", "broken.yaml", cwd=tmp_path)
+    assert done.code == 3
+    assert_golden("broken.txt", done.err)
+
+
+def test_the_shipped_document_has_nothing_to_complain_about() -> None:
+    """The flagship runs without a warning."""
+    done = fairlead("check")
+    assert (done.code, done.err) == (0, "")
+    assert done.out == "1 document can run: 2 operations, 2 REST routes, 2 MCP tools.\n"
+
+
+def test_the_shipped_document_is_the_published_one(seed: Path, shared: Path) -> None:
+    """Corrections live in the overlay; the document stays as its author wrote it."""
+    assert seed.read_bytes() == (shared / "seed" / seed.name).read_bytes()
+
+
+def test_the_document_runs_without_its_overlay_too(seed: Path, tmp_path: Path) -> None:
+    """Inference alone makes the organization id a required parameter of both adapters."""
+    bare = tmp_path / "bare.yaml"
+    bare.write_bytes(seed.read_bytes())
+    plan = compile_document(load(bare)).plan
+    assert [operation.parameters[0].name for operation in plan.operations] == ["organizationId"] * 2
+    assert all(operation.parameters[0].required for operation in plan.operations)
+    assert {operation.parameters[0].rule for operation in plan.operations} == {"undeclared-placeholder"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (b"", "empty-document"),
+        (b"\xff\xfe\x00", "not-utf8"),
+        (b"a: [1, 2", "yaml-syntax"),
+        (b"a: b: c", "yaml-syntax"),
+        (b"a: \x07", "yaml-syntax"),
+        (b"a: 1\n---\nb: 2", "several-documents"),
+        (b"a: !!python/object/apply:os.system [id]", "yaml-tag"),
+        (b"? [a, b]\n: c", "key-not-text"),
+        (b"a: *nowhere", "unknown-alias"),
+        (b"a: &a [*a]", "unknown-alias"),
+        (b"[" * 100_000, "too-deep"),
+        (b"x" * (9 * 1024 * 1024), "too-large"),
+    ],
+)
+def test_hostile_yaml_is_refused_with_its_place(text: bytes, code: str) -> None:
+    """Nothing untrusted is expanded, executed or recursed into."""
+    with pytest.raises(DocumentInvalid) as refused:
+        parse(text, "hostile.yaml")
+    assert [diagnostic.code for diagnostic in refused.value.diagnostics] == [code]
+    assert refused.value.diagnostics[0].position.line >= 1
+
+
+def test_a_bomb_of_aliases_is_refused_before_it_expands() -> None:
+    """Nine levels of nine aliases would be 387 million values."""
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    names = "abcdefghij"
+    for previous, name in pairwise(names):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{previous}'] * 9)}]")
+    started = time.process_time()
+    with pytest.raises(DocumentInvalid) as refused:
+        parse("\n".join(lines).encode(), "bomb.yaml")
+    assert refused.value.diagnostics[0].code == "too-large"
+    assert time.process_time() - started < 1
+
+
+def test_a_key_given_twice_is_told_with_both_lines() -> None:
+    """The first one counts; the second is named with the line of the first."""
+    source = parse(b"a: 1\nb: 2\na: 3\n", "twice.yaml")
+    assert source.value == {"a": 1, "b": 2}
+    assert [str(d) for d in source.diagnostics] == [
+        "twice.yaml:3:1 duplicate-key: `a` is already given on line 1; keep one of them"
+    ]
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_any_bytes_either_parse_or_are_refused(data: bytes) -> None:
+    """No input of `check` is a traceback."""
+    try:
+        parse(data, "any.yaml")
+    except DocumentInvalid as refused:
+        assert refused.diagnostics  # noqa: PT017 - both outcomes are right
+
+
+def test_an_overlay_that_selects_nothing_is_a_warning(seed: Path, tmp_path: Path) -> None:
+    """A correction that no longer applies is told, at its place in the overlay."""
+    document, overlay = tmp_path / "x.yaml", tmp_path / "x.overlay.yaml"
+    document.write_bytes(seed.read_bytes())
+    overlay.write_text(
+        "overlay: 1.0.0\nactions:\n- target: $.capability.nothing\n  update: {a: 1}\n- target: $[\n  update: 1\n"
+    )
+    diagnostics = load(document).diagnostics
+    assert [(d.position.file, d.position.line, d.code) for d in diagnostics] == [
+        (str(overlay), 3, "overlay-target"),
+        (str(overlay), 5, "overlay-action"),
+    ]
+
+
+def test_a_wrong_value_in_an_overlay_is_told_at_its_place_there(seed: Path, tmp_path: Path) -> None:
+    """The author of the overlay is sent to the overlay, not to the document."""
+    document, overlay = tmp_path / "x.yaml", tmp_path / "mine.yaml"
+    document.write_bytes(seed.read_bytes())
+    overlay.write_text("overlay: 1.0.0\nactions:\n- target: $.capability.exposes[0]\n  update:\n    port: many\n")
+    found = load(document, overlay).diagnostics
+    assert [f"{d.position.line}:{d.position.column} {d.code}" for d in found if d.position.file == str(overlay)] == [
+        "5:11 wrong-type"
+    ]
+
+
+@pytest.mark.parametrize("seconds", [30])
+def test_published_documents_compile_or_say_why_not(shared: Path, seconds: int) -> None:
+    """No published document makes the compiler fail, and most run today."""
+    runnable, total = 0, 0
+    for file in sorted((shared / "catalog").rglob("*.y*ml")):
+        total += 1
+        try:
+            runnable += not has_errors(compile_document(load(file)).diagnostics)
+        except DocumentInvalid as refused:
+            assert refused.diagnostics  # noqa: PT017 - both outcomes are right
+    assert total > 600
+    assert runnable >= 450

@@ -1,0 +1,204 @@
+"""The compiler and the inference rules."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from command import fairlead
+from fairlead.plan.combine import combine
+from fairlead.plan.compile import Compilation, compile_document
+from fairlead.plan.inference import match_placeholders
+from fairlead.plan.parameters import arguments_schema, safe_aliases
+from fairlead.plan.paths import parse_path
+from fairlead.spec.load import load
+from golden_files import assert_golden
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+DOCUMENT = """
+naftiko: 1.0.0-alpha2
+info: {{label: Tides, description: Tides of a coast}}
+binds:
+- namespace: env
+  keys: {{TIDES_KEY: TIDES_KEY}}
+capability:
+  consumes:
+  - type: http
+    namespace: tides
+    baseUri: https://tides.example/api
+    resources:
+    - name: stations
+      path: {upstream_path}
+      operations:
+      - name: getstation
+        method: {method}
+        inputParameters: {inputs}
+  exposes:
+  - type: rest
+    namespace: tides-rest
+    port: 8080
+    resources:
+    - path: {route}
+      operations:
+      - method: {method}
+        name: getstation
+        call: tides.getstation
+        with: {with_}
+  - type: mcp
+    namespace: tides-mcp
+    tools:
+    - name: get-station
+      call: tides.getstation
+      with: {with_}
+"""
+
+
+def compiled(
+    folder: Path,
+    *,
+    upstream_path: str = "/stations/{stationId}",
+    route: str = "/v1/stations/{stationid}",
+    inputs: str = "[]",
+    with_: str = "{}",
+    method: str = "GET",
+) -> Compilation:
+    """A small document with these parts, compiled."""
+    file = folder / "tides.yaml"
+    text = DOCUMENT.format(upstream_path=upstream_path, route=route, inputs=inputs, with_=with_, method=method)
+    file.write_text(text)
+    return compile_document(load(file))
+
+
+def test_explain_shows_where_everything_comes_from() -> None:
+    """The plan of the shipped document, parameter by parameter, with the rule behind each."""
+    done = fairlead("explain")
+    assert (done.code, done.err) == (0, "")
+    assert_golden("explain.txt", done.out)
+
+
+def test_rest_and_mcp_run_the_same_operation(seed: Path) -> None:
+    """A route and a tool that call the same thing share one compiled operation."""
+    plan = compile_document(load(seed)).plan
+    assert [route.operation for route in plan.routes] == [tool.operation for tool in plan.tools]
+    assert len(plan.operations) == 2
+
+
+@pytest.mark.parametrize(
+    ("route", "upstream", "rule"),
+    [
+        ("{stationId}", "{stationId}", None),
+        ("{stationid}", "{stationId}", "placeholder-case"),
+        ("{station-id}", "{station_id}", "placeholder-punctuation"),
+        ("{id}", "{stationId}", "placeholder-position"),
+    ],
+)
+def test_a_routes_placeholder_fills_the_upstreams(tmp_path: Path, route: str, upstream: str, rule: str | None) -> None:
+    """Exactly, ignoring case, ignoring punctuation, then by position: each with its own code."""
+    found = compiled(tmp_path, route=f"/v1/s/{route}", upstream_path=f"/s/{upstream}")
+    segment = found.plan.routes[0].segments[-1]
+    assert segment.parameter == upstream.strip("{}")
+    rules = {inference.rule for inference in found.plan.inferences} & {
+        "placeholder-case",
+        "placeholder-punctuation",
+        "placeholder-position",
+    }
+    assert rules == ({rule} if rule else set())
+
+
+def test_an_ambiguous_placeholder_is_an_error_and_not_a_guess(tmp_path: Path) -> None:
+    """`{id}` could be `ID` or `Id`."""
+    found = compiled(tmp_path, route="/v1/{id}/x/{other}", upstream_path="/{ID}/x/{Id}")
+    assert "ambiguous-placeholder" in {diagnostic.code for diagnostic in found.diagnostics}
+
+
+def test_a_route_that_lost_a_placeholder_takes_it_in_the_query(tmp_path: Path) -> None:
+    """The upstream's path needs the value, so callers may still give it, and the author is warned."""
+    found = compiled(tmp_path, route="/v1/stations", upstream_path="/stations/{stationId}")
+    parameter = found.plan.routes[0].operation.parameters[0]
+    assert (parameter.name, parameter.location, parameter.required) == ("stationId", "query", True)
+    assert {diagnostic.code for diagnostic in found.diagnostics} == {"lost-placeholder"}
+
+
+def test_with_renames_fixes_and_composes_arguments(tmp_path: Path) -> None:
+    """`rest.X` and `tools.X` are the caller's X, `{{x}}` is a template, anything else is sent as it is."""
+    inputs = "[{name: depth, in: query, type: number}, {name: unit, in: query}, {name: range, in: query}]"
+    with_ = "{depth: rest.fathoms, unit: metric, range: '{{from}}..{{to}}'}"
+    operation = compiled(tmp_path, inputs=inputs, with_=with_).plan.routes[0].operation
+    names = [(p.name, p.type, p.required) for p in operation.parameters]
+    assert names == [
+        ("stationId", "string", True),
+        ("fathoms", "number", False),
+        ("from", "string", True),
+        ("to", "string", True),
+    ]
+
+
+def test_a_pin_takes_an_argument_out_of_every_schema(seed: Path) -> None:
+    """The pinned value is part of the route, and no caller can give another."""
+    plan = compile_document(load(seed), {"ORGANIZATIONID": "o-1"}).plan
+    assert [route.path for route in plan.routes] == ["/v1/organization/o-1/events", "/v1/organization/o-1/targets"]
+    for operation in plan.operations:
+        assert "organizationId" not in arguments_schema(operation.parameters)["properties"]  # type: ignore[operator]
+
+
+def test_several_documents_in_one_server_claim_nothing_twice(seed: Path) -> None:
+    """The later one is prefixed with its namespace."""
+    plan = compile_document(load(seed)).plan
+    _first, second, third = combine([plan, plan, plan])
+    assert second.routes[0].path == "/qovery-organization-event/v1/organization/{organizationid}/events"
+    assert second.tools[0].name == "qovery-organization-event_get-all-events-inside-organization"
+    assert third.tools[0].name.startswith("qovery-organization-event-2_")
+
+
+@given(st.lists(TEXT, max_size=12, unique=True))
+def test_aliases_are_safe_unique_and_complete(names: list[str]) -> None:
+    """Whatever authors call their parameters, a model API accepts every name of the schema."""
+    aliases = safe_aliases(names)
+    assert list(aliases) == names
+    assert len(set(aliases.values())) == len(names)
+    assert all(
+        alias.replace("_", "").replace(".", "").replace("-", "").isalnum() or set(alias) <= set("_.-")
+        for alias in aliases.values()
+    )
+    assert all(0 < len(alias) <= 64 and alias.isascii() for alias in aliases.values())
+
+
+def test_known_awkward_names_have_the_aliases_people_expect() -> None:
+    """Names that published documents use."""
+    aliases = safe_aliases(["$filter", "filter", "filter[a.b]", "x-y", "@id"])
+    assert list(aliases.values()) == ["filter_2", "filter", "filter_a_b", "x-y", "id"]
+
+
+@given(TEXT.filter(bool), TEXT.filter(bool))
+def test_a_path_value_never_leaves_its_segment(one: str, other: str) -> None:
+    """The filled path has the template's shape, and the values come out as they went in."""
+    template = parse_path("/a/{one}/b/{other}.json")
+    try:
+        path = template.fill({"one": one, "other": other})
+    except ValueError:
+        assert one in {".", ".."}
+        return
+    segments = urlsplit(f"http://h{path}").path.split("/")
+    assert [segments[1], segments[3]] == ["a", "b"]
+    assert len(segments) == 5
+    assert (unquote(segments[2]), unquote(segments[4])) == (one, f"{other}.json")
+    assert path.isascii()
+    assert not set(path) & set("?#\\ \r\n\0")
+
+
+@given(st.permutations(["a", "bC", "d-e", "f_g"]))
+def test_placeholders_match_whatever_their_order(names: list[str]) -> None:
+    """Case and punctuation decide, not the order of declaration."""
+    match = match_placeholders(["a", "bc", "d_e", "f-g"], names)
+    assert {found.placeholder: found.parameter for found in match.matched} == {
+        "a": "a",
+        "bc": "bC",
+        "d_e": "d-e",
+        "f-g": "f_g",
+    }
+    assert match.unmatched == match.tied == ()
