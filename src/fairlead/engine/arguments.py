@@ -1,0 +1,135 @@
+"""Checks a caller's arguments against an operation, and says what is wrong in words a person or a model can use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import jsonschema_rs
+
+from fairlead.errors import ArgumentFault, ConfigurationError, InvalidArguments
+from fairlead.plan.model import Arguments, Operation, Parameter
+from fairlead.plan.parameters import arguments_schema
+from fairlead.spec.diagnostics import did_you_mean
+from fairlead.spec.source import JsonValue
+
+_ARTICLES: Mapping[str, str] = {
+    "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false",
+    "array": "a list", "object": "an object",
+}  # fmt: skip
+_FORMATS: Mapping[str, str] = {
+    "uuid": "a UUID like `123e4567-e89b-12d3-a456-426614174000`",
+    "date-time": "a moment like `2026-01-31T12:00:00Z`",
+    "date": "a date like `2026-01-31`",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentCheck:
+    """The compiled check of one operation's arguments."""
+
+    parameters: Mapping[str, Parameter]
+    validator: jsonschema_rs.Validator
+
+    def check(self, arguments: Arguments) -> Arguments:
+        """The arguments without those that are null, which counts as absent.
+
+        Raises InvalidArguments with every fault: unknown names, missing ones, wrong types and values.
+        """
+        given = arguments
+        if None in given.values():
+            given = {name: value for name, value in given.items() if value is not None or self._takes_null(name)}
+        try:
+            if self.validator.is_valid(given):
+                return given
+            faults = tuple(self._faults(given))
+        except (UnicodeEncodeError, RecursionError, ValueError):
+            raise InvalidArguments(tuple(_unreadable(given))) from None
+        raise InvalidArguments(faults)
+
+    def _takes_null(self, name: str) -> bool:
+        return name in self.parameters and self.parameters[name].type == "any"
+
+    def _faults(self, given: Arguments) -> Iterable[ArgumentFault]:
+        for error in self.validator.iter_errors(given):
+            kind = error.kind.as_dict()
+            if error.kind.name == "required":
+                yield ArgumentFault(str(kind["property"]), "is required")
+            elif error.kind.name == "additionalProperties":
+                for name in kind["unexpected"]:
+                    yield unknown_argument(str(name), self.parameters)
+            else:
+                name = str(error.instance_path[0]) if error.instance_path else "arguments"
+                yield ArgumentFault(name, _message(error.kind.name, self.parameters.get(name), given.get(name)))
+
+
+def argument_check(operation: Operation) -> ArgumentCheck:
+    """The check of an operation; a pattern of the document that does not compile raises ConfigurationError."""
+    try:
+        validator = jsonschema_rs.validator_for(arguments_schema(operation.parameters), validate_formats=True)
+    except (ValueError, jsonschema_rs.ValidationError) as failure:
+        raise ConfigurationError(
+            f"The inputs of `{operation.name}` make no valid schema.", detail=str(failure)
+        ) from failure
+    return ArgumentCheck({parameter.name: parameter for parameter in operation.parameters}, validator)
+
+
+def unknown_argument(name: str, known: Iterable[str]) -> ArgumentFault:
+    """The fault of a name no parameter has."""
+    names = list(known)
+    hint = did_you_mean(name, names) or (f"; it takes {', '.join(f'`{n}`' for n in names)}" if names else "")
+    return ArgumentFault(_short(name), f"is not a parameter{hint}".rstrip("?") + ("?" if hint.endswith("?") else ""))
+
+
+def wrong_type(parameter: Parameter, value: JsonValue) -> ArgumentFault:
+    """The fault of a value that is not of the parameter's type."""
+    return ArgumentFault(parameter.name, f"must be {_ARTICLES.get(parameter.type, 'a value')}, not {_shown(value)}")
+
+
+def _message(keyword: str, parameter: Parameter | None, value: JsonValue) -> str:
+    if parameter is None:
+        return "cannot be used"
+    if keyword == "type":
+        return wrong_type(parameter, value).message
+    if keyword == "format":
+        return f"must be {_FORMATS.get(parameter.format or '', f'a {parameter.format}')}, not {_shown(value)}"
+    if keyword == "pattern":
+        example = f", for example {_shown(parameter.example)}" if parameter.example is not None else ""
+        return f"must match `{parameter.pattern}`{example}; {_shown(value)} does not"
+    if keyword == "minimum":
+        return f"must be at least {parameter.minimum:g}, not {_shown(value)}"
+    if keyword == "maximum":
+        return f"must be at most {parameter.maximum:g}, not {_shown(value)}"
+    if keyword == "enum":
+        return f"must be one of {', '.join(_shown(item) for item in parameter.enum)}, not {_shown(value)}"
+    return "must not be empty" if keyword == "minLength" else f"fails `{keyword}`"
+
+
+def _unreadable(given: Arguments) -> Iterable[ArgumentFault]:
+    for name, value in given.items():
+        try:
+            str((name, value)).encode()
+        except (UnicodeEncodeError, RecursionError, ValueError):
+            yield ArgumentFault(_short(name.encode("ascii", "replace").decode()), "is not text that can be sent")
+            return
+    yield ArgumentFault("arguments", "cannot be read")
+
+
+def _shown(value: JsonValue) -> str:
+    if isinstance(value, str):
+        return f"`{_short(value)}`"
+    if isinstance(value, bool):
+        return f"`{str(value).lower()}`"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "a number without end"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return f"`{_short(str(value))}`"
+
+
+def _short(text: str) -> str:
+    shown = text if len(text) <= 80 else f"{text[:77]}…"
+    return shown if shown.isprintable() else shown.encode("unicode_escape").decode()

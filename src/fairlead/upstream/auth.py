@@ -1,0 +1,78 @@
+"""Credentials: what is added to every request of an upstream, and what is kept out of every text."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fairlead.errors import ConfigurationError
+from fairlead.settings import Secret
+
+_HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+MASK = "***"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """Headers and query arguments that authenticate; `secrets` are the texts that must never be shown."""
+
+    headers: tuple[tuple[str, Secret], ...] = ()
+    query: tuple[tuple[str, Secret], ...] = ()
+    secrets: tuple[Secret, ...] = field(default=(), repr=False)
+
+    def scrub(self, text: str) -> str:
+        """The text with every secret in it replaced by `***`."""
+        for secret in self.secrets:
+            value = secret.reveal()
+            if value and value in text:
+                text = text.replace(value, MASK)
+        return text
+
+    def masked_headers(self) -> tuple[tuple[str, str], ...]:
+        """The headers as they may be shown: the scheme stays, the credential does not."""
+        return tuple((name, _masked(value.reveal())) for name, value in self.headers)
+
+
+def bearer(token: Secret, schemes: Sequence[tuple[re.Pattern[str] | None, str]] = ()) -> Credential:
+    """`Authorization: <scheme> <token>`; the first scheme whose pattern fits the token, else `Bearer`."""
+    text = _sendable(token, "The token")
+    scheme = next((word for pattern, word in schemes if pattern is None or pattern.search(text)), "Bearer")
+    header = ("Authorization", Secret(f"{scheme} {text}"))
+    return Credential(headers=(header,), secrets=(token,))
+
+
+def api_key(name: str, value: Secret, placement: str) -> Credential:
+    """An API key under a name of the upstream's choice, in a header or in the query."""
+    if placement == "query":
+        return Credential(query=((name, value),), secrets=(value,))
+    if not _HEADER_NAME.fullmatch(name):
+        raise ConfigurationError(f"`{name}` is no header name, so the API key cannot be sent in it.")
+    return Credential(headers=((name, Secret(_sendable(value, "The API key"))),), secrets=(value,))
+
+
+def basic(username: Secret, password: Secret) -> Credential:
+    """`Authorization: Basic …` (RFC 7617)."""
+    if ":" in username.reveal():
+        raise ConfigurationError("A user name for basic authentication cannot contain `:`.")
+    pair = f"{username.reveal()}:{password.reveal()}".encode()
+    encoded = base64.b64encode(pair).decode()
+    header = ("Authorization", Secret(f"Basic {encoded}"))
+    return Credential(headers=(header,), secrets=(password, Secret(encoded)))
+
+
+def _sendable(secret: Secret, what: str) -> str:
+    text = secret.reveal()
+    if not _HEADER_VALUE.fullmatch(text):
+        raise ConfigurationError(
+            f"{what} holds a character that cannot be sent in a header.",
+            remedy="Look for a line break or a space at its end.",
+        )
+    return text
+
+
+def _masked(value: str) -> str:
+    scheme, space, _ = value.partition(" ")
+    return f"{scheme} {MASK}" if space else MASK
