@@ -1,0 +1,1 @@
+"""How others reach us: REST, MCP and the page."""

@@ -1,0 +1,215 @@
+"""The MCP adapter: the document's tools on the SDK's low-level server, over HTTP and stdio, in both eras.
+
+The only file that imports `mcp`. The SDK validates nothing at this level, so arguments are checked by the
+operation itself and every failure becomes a result a model can act on (`facts/mcp.md`, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import mcp_types as types
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
+from mcp.server.stdio import stdio_server
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.shared.exceptions import MCPError
+
+from fairlead import telemetry
+from fairlead.engine.arguments import unknown_argument
+from fairlead.engine.execute import Runnable, execute
+from fairlead.errors import FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
+from fairlead.expose.http import AsgiApp, Receive, Response, Scope, Send, problem_response, send_response
+from fairlead.expose.inbound import InboundPolicy
+from fairlead.expose.problems import internal_error
+from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
+from fairlead.plan.model import Arguments, Operation, Plan, Tool
+from fairlead.plan.parameters import arguments_schema
+from fairlead.spec.diagnostics import did_you_mean
+from fairlead.spec.source import JsonValue
+
+MCP_PATH = "/mcp"
+_LIST_TTL_MS = 300_000
+_LONGEST_INSTRUCTIONS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _ToolRunner:
+    """A tool with what it runs; `names` maps the schema's names back to the parameters'."""
+
+    tool: Tool
+    runnable: Runnable
+    names: Mapping[str, str]
+    budget: int
+
+    async def call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
+        """Run the tool; an error is an answer too."""
+        try:
+            arguments = self._arguments(given)
+            result = await execute(self.runnable, arguments)
+            return answer_of(self.tool, arguments, result, self.budget)
+        except FairleadError as error:
+            return error_answer(self._renamed(error))
+        except Exception as fault:  # noqa: BLE001 - the outermost adapter: nobody else can answer
+            telemetry.record("tool failed", tool=self.tool.name, fault=type(fault).__name__)
+            return error_answer(internal_error())
+
+    def _arguments(self, given: Mapping[str, JsonValue]) -> Arguments:
+        unknown = tuple(unknown_argument(name, self.names) for name in given if name not in self.names)
+        if unknown:
+            raise InvalidArguments(unknown)
+        return {self.names[name]: value for name, value in given.items() if value is not None}
+
+    def _renamed(self, error: FairleadError) -> FairleadError:
+        """The same error with the names the model was shown."""
+        if not isinstance(error, InvalidArguments):
+            return error
+        faults = (replace(f, argument=self.tool.aliases.get(f.argument, f.argument)) for f in error.faults)
+        return InvalidArguments(tuple(faults))
+
+
+@dataclass(frozen=True, slots=True)
+class McpAdapter:
+    """The MCP server of some plans."""
+
+    server: Server[Any]
+
+    @asynccontextmanager
+    async def http_app(self, policy: InboundPolicy, max_request_bytes: int) -> AsyncIterator[AsgiApp]:
+        """The ASGI application of the MCP port, as long as the context lasts."""
+        app = self.server.streamable_http_app(
+            streamable_http_path=MCP_PATH,
+            stateless_http=True,
+            json_response=False,
+            max_request_body_size=max_request_bytes,
+            # The policy in front checks Host and Origin, the same way on both ports.
+            transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
+        )
+        async with self.server.session_manager.run():
+            yield _guarded(app, policy)
+
+    async def serve_stdio(self) -> None:
+        """Serve one client on standard input and output until it closes them."""
+        async with stdio_server() as (read, write):
+            await self.server.run(read, write, self.server.create_initialization_options())
+
+
+def mcp_adapter(
+    plans: Sequence[Plan], runnables: Mapping[Operation, Runnable], *, version: str, result_budget: int
+) -> McpAdapter:
+    """The adapter for every tool of the plans."""
+    tools = [tool for plan in plans for tool in plan.tools]
+    schemas = {tool.name: arguments_schema(tool.operation.parameters, tool.aliases) for tool in tools}
+    listed = types.ListToolsResult(tools=[_announced(tool, schemas[tool.name]) for tool in tools])
+    runners = {tool.name: _runner(tool, runnables[tool.operation], result_budget) for tool in tools}
+
+    async def list_tools(
+        _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        return listed
+
+    async def call_tool(
+        _context: ServerRequestContext[Any], params: types.CallToolRequestParams
+    ) -> types.CallToolResult:
+        runner = runners.get(params.name)
+        if runner is None:
+            hint = did_you_mean(params.name, runners)
+            raise MCPError(code=types.INVALID_PARAMS, message=f"There is no tool `{params.name[:80]}`{hint}")
+        return _spoken(await runner.call(params.arguments or {}))
+
+    server: Server[Any] = Server(
+        plans[0].namespace or "fairlead",
+        version=version,
+        title=plans[0].title,
+        description=plans[0].description or None,
+        instructions=_instructions(plans),
+        cache_hints={
+            "tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="public"),
+            "server/discover": CacheHint(ttl_ms=_LIST_TTL_MS, scope="public"),
+        },
+        # Without this the SDK runs tools/list for every call, at a cost that grows with the number of tools.
+        get_tool_input_schema=schemas.get,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+    return McpAdapter(server)
+
+
+def tool_listing(plans: Sequence[Plan]) -> list[dict[str, JsonValue]]:
+    """The tools as `tools/list` announces them, for golden files and `explain`."""
+    return [
+        _announced(tool, arguments_schema(tool.operation.parameters, tool.aliases)).model_dump(
+            by_alias=True, exclude_none=True, mode="json"
+        )
+        for plan in plans
+        for tool in plan.tools
+    ]
+
+
+def _runner(tool: Tool, runnable: Runnable, budget: int) -> _ToolRunner:
+    return _ToolRunner(tool, runnable, {alias: name for name, alias in tool.aliases.items()}, budget)
+
+
+def _announced(tool: Tool, schema: dict[str, JsonValue]) -> types.Tool:
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=schema,
+        annotations=types.ToolAnnotations(
+            title=tool.title,
+            read_only_hint=tool.semantics.read_only,
+            destructive_hint=tool.semantics.destructive,
+            idempotent_hint=tool.semantics.idempotent,
+            open_world_hint=tool.open_world,
+        ),
+    )
+
+
+def _spoken(answer: ToolAnswer) -> types.CallToolResult:
+    content: list[types.ContentBlock] = [types.TextContent(type="text", text=text) for text in answer.texts]
+    if answer.media and answer.media.kind == "image":
+        content.append(types.ImageContent(type="image", data=answer.media.data, mime_type=answer.media.mime_type))
+    elif answer.media:
+        content.append(types.AudioContent(type="audio", data=answer.media.data, mime_type=answer.media.mime_type))
+    meta = {"_meta": dict(answer.meta)} if answer.meta else {}
+    return types.CallToolResult(content=content, structured_content=answer.structured, is_error=answer.is_error, **meta)
+
+
+def _instructions(plans: Sequence[Plan]) -> str:
+    texts = [plan.instructions or plan.description or plan.title for plan in plans]
+    return "\n\n".join(" ".join(text.split()) for text in texts)[:_LONGEST_INSTRUCTIONS]
+
+
+def _guarded(app: AsgiApp, policy: InboundPolicy) -> AsgiApp:
+    """The SDK's application behind our own checks."""
+
+    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        refusal = _refusal(scope, policy)
+        if refusal is None:
+            await app(scope, receive, send)
+        else:
+            await send_response(refusal, send, head=scope["method"] == "HEAD")
+
+    return guarded
+
+
+def _refusal(scope: Scope, policy: InboundPolicy) -> Response | None:
+    try:
+        policy.check_place(scope["headers"])
+        if scope["path"] != MCP_PATH:
+            raise NoSuchRoute("Nothing is here.", remedy=f"MCP is at POST {MCP_PATH}.")
+        if scope["method"] != "POST":
+            # The 2025 revisions let a client open a stream with GET; a stateless server has nothing to put on it.
+            raise MethodNotAllowed("MCP takes POST only.", allow=("POST",))
+        policy.check_token(scope["headers"])
+    except FairleadError as error:
+        return problem_response(error)
+    return None

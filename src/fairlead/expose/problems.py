@@ -1,0 +1,134 @@
+"""The one table that turns each kind of Error into what a caller receives: an RFC 9457 problem or an MCP error text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from fairlead import errors
+from fairlead.errors import FairleadError, InvalidArguments, MethodNotAllowed, UpstreamRejected
+from fairlead.spec.source import JsonValue
+
+PROBLEM_MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemKind:
+    """A kind of problem: `slug` is its anchor in /docs, `status` None means the upstream's own."""
+
+    slug: str
+    title: str
+    status: int | None
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a REST caller receives instead of an answer."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+_TABLE: Mapping[type[FairleadError], ProblemKind] = {
+    errors.InvalidArguments: ProblemKind(
+        "invalid-arguments", "Invalid arguments", 400,
+        "An argument is missing, unknown or of the wrong type; `errors` lists every one. Nothing was sent upstream.",
+    ),
+    errors.RequestMalformed: ProblemKind(
+        "malformed-request", "Malformed request", 400, "The request cannot be read: its encoding, its body or its form."
+    ),
+    errors.Unauthorized: ProblemKind(
+        "unauthorized", "Token required", 401,
+        "This server asks for its own token, as `Authorization: Bearer …`; it is not the upstream's.",
+    ),
+    errors.NoSuchRoute: ProblemKind("no-such-route", "Not found", 404, "No operation has this path."),
+    errors.MethodNotAllowed: ProblemKind(
+        "method-not-allowed", "Method not allowed", 405, "The path has other methods; `Allow` lists them."
+    ),
+    errors.RequestTooLarge: ProblemKind(
+        "request-too-large", "Request too large", 413, "The request's body is larger than the server takes."
+    ),
+    errors.HostRefused: ProblemKind(
+        "host-refused", "Host or origin refused", 403,
+        "The Host or Origin header names a place this server does not answer for, as in DNS rebinding.",
+    ),
+    errors.UpstreamRejected: ProblemKind(
+        "upstream-rejected", "The upstream refused", None,
+        "The upstream answered with an error; `upstream` holds its status and its own sentence.",
+    ),
+    errors.UpstreamUnreachable: ProblemKind(
+        "upstream-unreachable", "Upstream unreachable", 502, "No connection to the upstream, or it broke."
+    ),
+    errors.UpstreamInvalid: ProblemKind(
+        "upstream-invalid", "Unusable upstream answer", 502, "The upstream's answer is not what it says it is."
+    ),
+    errors.UpstreamTooLarge: ProblemKind(
+        "upstream-too-large", "Upstream answer too large", 502, "The upstream's answer is larger than the server reads."
+    ),
+    errors.UpstreamTimeout: ProblemKind(
+        "upstream-timeout", "Upstream timed out", 504, "The upstream did not answer within the deadline."
+    ),
+}  # fmt: skip
+_INTERNAL = ProblemKind("internal", "Internal error", 500, "A fault of this server; its log has the record.")
+
+PROBLEM_KINDS: tuple[ProblemKind, ...] = (*_TABLE.values(), _INTERNAL)
+# What an upstream says of the caller's own request is the caller's to know.
+_UPSTREAM_STATUS_KEPT = range(400, 500)
+
+
+def problem_kind(error: FairleadError) -> ProblemKind:
+    """The kind of an error; `internal` for one the table does not name."""
+    return _TABLE.get(type(error), _INTERNAL)
+
+
+def problem_status(error: FairleadError) -> int:
+    """The HTTP status of an error: the upstream's for 4xx, 502 when the upstream is at fault."""
+    kind = problem_kind(error)
+    if isinstance(error, UpstreamRejected):
+        return error.status if error.status in _UPSTREAM_STATUS_KEPT else 504 if error.status == 504 else 502
+    return kind.status or 500
+
+
+def to_problem(error: FairleadError) -> Problem:
+    """The REST answer for an error (RFC 9457); `remedy`, `errors` and `upstream` are extension members."""
+    kind, status = problem_kind(error), problem_status(error)
+    body: dict[str, JsonValue] = {
+        "type": f"/docs#problem-{kind.slug}",
+        "title": kind.title,
+        "status": status,
+        "detail": error.public,
+    }
+    headers = [("content-type", PROBLEM_MEDIA_TYPE), ("cache-control", "no-store")]
+    if error.remedy:
+        body["remedy"] = error.remedy
+    if isinstance(error, InvalidArguments):
+        body["errors"] = [{"parameter": fault.argument, "detail": fault.message} for fault in error.faults]
+    if isinstance(error, UpstreamRejected):
+        body["upstream"] = {"status": error.status, "detail": error.reason}
+        headers += error.headers
+    if isinstance(error, MethodNotAllowed):
+        headers.append(("allow", ", ".join(error.allow)))
+    if isinstance(error, errors.Unauthorized):
+        headers.append(("www-authenticate", 'Bearer realm="fairlead"'))
+    return Problem(status, tuple(headers), orjson.dumps(body))
+
+
+def to_tool_text(error: FairleadError) -> str:
+    """The text of an MCP error result: what happened, which argument, and what to do next."""
+    lines = [error.public.rstrip(".") + "."]
+    if isinstance(error, InvalidArguments):
+        lines.append("Mend the arguments named above and call the tool again.")
+    if isinstance(error, UpstreamRejected):
+        lines += [f"{name}: {value}" for name, value in error.headers if name.startswith(("retry", "x-rate"))]
+    if error.remedy:
+        lines.append(error.remedy)
+    return "\n".join(lines)
+
+
+def internal_error() -> FairleadError:
+    """What a caller is told of a fault of ours; the log has the rest."""
+    return FairleadError("The server failed to answer.", remedy="Its log has the record of this fault.")

@@ -1,0 +1,163 @@
+"""The REST adapter: exactly the document's routes, and beside them the pages, the health and the description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+from urllib.parse import quote, urlencode
+
+from fairlead.engine.execute import Result, Runnable, execute
+from fairlead.engine.fill import text_of
+from fairlead.engine.pages import Neighbour, neighbours
+from fairlead.errors import FairleadError, MethodNotAllowed, NoSuchRoute
+from fairlead.expose.http import Answer, Request, Response, problem_response
+from fairlead.expose.inbound import InboundPolicy
+from fairlead.expose.rest_arguments import ArgumentReader, argument_reader
+from fairlead.expose.router import Found, Router
+from fairlead.plan.model import Arguments, Operation, Route
+from fairlead.spec.diagnostics import closest_word
+from fairlead.spec.source import JsonValue
+
+StaticAnswers: TypeAlias = Mapping[str, Response]
+_GUARD = ("x-content-type-options", "nosniff")
+
+
+@dataclass(frozen=True, slots=True)
+class RestOperation:
+    """A route with what it runs and how its arguments are read."""
+
+    route: Route
+    runnable: Runnable
+    reader: ArgumentReader
+
+    async def answer(self, request: Request, path_values: Sequence[str]) -> Response:
+        """Run the operation for one request; the upstream's bytes are the answer's bytes."""
+        arguments = self.reader.read(request, path_values)
+        result = await execute(self.runnable, arguments)
+        headers = [_GUARD, *result.headers]
+        if result.content_type:
+            headers.append(("content-type", result.content_type))
+        link = link_header(self.route, arguments, result)
+        if link:
+            headers.append(("link", link))
+        return Response(result.status, tuple(headers), result.body)
+
+
+def rest_adapter(
+    routes: Iterable[Route],
+    runnables: Mapping[Operation, Runnable],
+    pages: StaticAnswers,
+    policy: InboundPolicy,
+) -> Answer:
+    """The function that answers every request on the REST port.
+
+    The document's routes come first, then `pages` (fixed answers by path, open to everyone who may reach
+    the port). It never raises a FairleadError: each becomes a problem.
+    """
+    operations = [RestOperation(route, runnables[route.operation], argument_reader(route)) for route in routes]
+    router = Router((op.route.method, op.route.segments, op) for op in operations)
+
+    async def answer(request: Request) -> Response:
+        try:
+            policy.check_place(request.headers)
+            found = router.find(request.path)
+            if found is None:
+                return _page(request, pages, [op.route for op in operations])
+            policy.check_token(request.headers)
+            return await _run(found, request)
+        except FairleadError as error:
+            return problem_response(error)
+
+    return answer
+
+
+async def _run(found: Found[RestOperation], request: Request) -> Response:
+    operation = found.targets.get(request.method)
+    if operation is None and request.method == "HEAD":
+        operation = found.targets.get("GET")
+    if operation is not None:
+        return await operation.answer(request, found.values)
+    allow = _allowed(found.targets)
+    if request.method == "OPTIONS":
+        return Response(204, (("allow", ", ".join(allow)),))
+    raise MethodNotAllowed(f"{_shown(request.method)} is not a method of this path.", allow=allow)
+
+
+def _allowed(targets: Iterable[str]) -> tuple[str, ...]:
+    methods = dict.fromkeys(targets)
+    if "GET" in methods:
+        methods["HEAD"] = None
+    methods["OPTIONS"] = None
+    return tuple(methods)
+
+
+def _page(request: Request, pages: StaticAnswers, routes: Sequence[Route]) -> Response:
+    page = pages.get(request.path)
+    if page is None:
+        fixed = [path for path in pages if not path.startswith("/_")]
+        closest = closest_word(request.path, [*(_like(route, request.path) for route in routes), *fixed])
+        hint = f"Did you mean `{closest}`?" if closest else "GET /openapi.json lists the paths."
+        raise NoSuchRoute(f"Nothing is at {_shown(request.path)}.", remedy=hint)
+    if request.method in {"GET", "HEAD"}:
+        return page
+    if request.method == "OPTIONS":
+        return Response(204, (("allow", "GET, HEAD, OPTIONS"),))
+    raise MethodNotAllowed(f"{_shown(request.method)} is not a method of this path.", allow=("GET", "HEAD", "OPTIONS"))
+
+
+def _like(route: Route, path: str) -> str:
+    """A route's path with the placeholders filled as `path` fills them, where it has as many segments."""
+    given = path.split("/")[1:]
+    if len(given) != len(route.segments) or not path.isascii() or not path.isprintable():
+        return route.path
+    filled = (text if segment.parameter else segment.text for segment, text in zip(route.segments, given, strict=True))
+    return "/" + "/".join(filled)
+
+
+def link_header(route: Route, arguments: Arguments, result: Result) -> str:
+    """The `Link` header of a page (RFC 8288), on our own URLs, relative to this host; empty when there is none."""
+    pagination = route.operation.pagination
+    if pagination is None:
+        return ""
+    return ", ".join(
+        f'<{route_url(route, neighbour.arguments)}>; rel="{neighbour.relation}"'
+        for neighbour in _neighbours(route, arguments, result)
+    )
+
+
+def _neighbours(route: Route, arguments: Arguments, result: Result) -> tuple[Neighbour, ...]:
+    assert route.operation.pagination is not None
+    return neighbours(route.operation.pagination, arguments, result.value)
+
+
+def route_url(route: Route, arguments: Arguments) -> str:
+    """The path and query that call a route with these arguments."""
+    in_path = {segment.parameter for segment in route.segments}
+    path = "".join(
+        f"/{quote(text_of(arguments[segment.parameter]), safe='')}" if segment.parameter else f"/{quote(segment.text)}"
+        for segment in route.segments
+    )
+    pairs = [(name, text) for name, value in arguments.items() if name not in in_path for text in _texts(value)]
+    return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
+
+
+def _texts(value: JsonValue) -> list[str]:
+    return [text_of(item) for item in value] if isinstance(value, list) else [text_of(value)]
+
+
+def _shown(text: str) -> str:
+    short = text if len(text) <= 120 else f"{text[:117]}..."
+    return short if short.isprintable() else ascii(short)
+
+
+def example_call(route: Route, rest_url: str, known: Mapping[str, str]) -> str:
+    """A curl line for a route: `known` values where there are some, `<name>` for other required ones."""
+    path = "".join(
+        f"/{known.get(segment.parameter, f'<{segment.parameter}>')}" if segment.parameter else f"/{segment.text}"
+        for segment in route.segments
+    )
+    size = route.operation.pagination.size if route.operation.pagination else None
+    query = f"?{size}=5" if size else ""
+    verb = "" if route.method == "GET" else f"-X {route.method} "
+    return f"curl {verb}'{rest_url}{path}{query}'"

@@ -1,0 +1,138 @@
+"""Reads a REST request's arguments: the path, the query, headers and the body, converted by declared type."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import orjson
+
+from fairlead.engine.arguments import unknown_argument, wrong_type
+from fairlead.errors import ArgumentFault, InvalidArguments, RequestMalformed
+from fairlead.expose.http import Request
+from fairlead.plan.model import Parameter, Route
+from fairlead.spec.source import JsonValue
+
+_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,3})?")
+_INTEGER = re.compile(r"-?[0-9]{1,300}")
+_MOST_FIELDS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentReader:
+    """Where each parameter of a route is read from; made once for each route."""
+
+    path: tuple[Parameter, ...]
+    query: Mapping[str, Parameter]
+    headers: tuple[tuple[bytes, Parameter], ...]
+    body: Parameter | None
+
+    def read(self, request: Request, path_values: Sequence[str]) -> dict[str, JsonValue]:
+        """The arguments of a request, or InvalidArguments with every fault, or RequestMalformed."""
+        arguments: dict[str, JsonValue] = {}
+        faults: list[ArgumentFault] = []
+        for parameter, text in zip(self.path, path_values, strict=True):
+            convert(parameter, [text], arguments, faults)
+        if request.query:
+            self._read_query(request.query, arguments, faults)
+        for name, parameter in self.headers:
+            value = request.header(name)
+            if value is not None:
+                convert(parameter, [value.decode("latin-1")], arguments, faults)
+        if request.body:
+            self._read_body(request, arguments)
+        if faults:
+            raise InvalidArguments(tuple(faults))
+        return arguments
+
+    def _read_query(self, query: bytes, arguments: dict[str, JsonValue], faults: list[ArgumentFault]) -> None:
+        given: dict[str, list[str]] = {}
+        for name, text in _pairs(query):
+            given.setdefault(name, []).append(text)
+        for name, texts in given.items():
+            if name in self.query:
+                convert(self.query[name], texts, arguments, faults)
+            else:
+                faults.append(unknown_argument(name, self.query))
+
+    def _read_body(self, request: Request, arguments: dict[str, JsonValue]) -> None:
+        if self.body is None:
+            raise RequestMalformed("This operation takes no body.", remedy="Send its arguments in the query.")
+        try:
+            arguments[self.body.name] = orjson.loads(request.body)
+        except orjson.JSONDecodeError as failure:
+            raise RequestMalformed(f"The body is not JSON: {failure}.") from None
+
+
+def argument_reader(route: Route) -> ArgumentReader:
+    """The reader of a route."""
+    operation = route.operation
+    in_path = [segment.parameter for segment in route.segments if segment.parameter is not None]
+    others = [parameter for parameter in operation.parameters if parameter.name not in in_path]
+    return ArgumentReader(
+        path=tuple(operation.parameter(name) for name in in_path),
+        query={parameter.name: parameter for parameter in others if parameter.location in {"query", "path"}},
+        headers=tuple((p.name.lower().encode(), p) for p in others if p.location == "header"),
+        body=next((parameter for parameter in others if parameter.location == "body"), None),
+    )
+
+
+def _pairs(query: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+    except UnicodeDecodeError:
+        raise RequestMalformed("The query is not UTF-8 once it is decoded.") from None
+    except ValueError:
+        raise RequestMalformed(f"The query has more than {_MOST_FIELDS} fields.") from None
+
+
+def convert(
+    parameter: Parameter, texts: Sequence[str], arguments: dict[str, JsonValue], faults: list[ArgumentFault]
+) -> None:
+    """Convert the texts given for one parameter; put the value among the arguments, or a fault among the faults."""
+    if parameter.type == "array":
+        arguments[parameter.name] = _list(texts)
+        return
+    if len(texts) > 1:
+        faults.append(ArgumentFault(parameter.name, f"is given {len(texts)} times; give it once"))
+        return
+    try:
+        arguments[parameter.name] = _value(parameter, texts[0])
+    except ValueError:
+        faults.append(wrong_type(parameter, texts[0]))
+
+
+def _value(parameter: Parameter, text: str) -> JsonValue:
+    kind = parameter.type
+    if kind == "string":
+        return text
+    if kind == "integer" and _INTEGER.fullmatch(text):
+        return int(text)
+    if kind == "number" and _NUMBER.fullmatch(text):
+        return int(text) if _INTEGER.fullmatch(text) else float(text)
+    if kind == "boolean" and text.lower() in {"true", "false"}:
+        return text.lower() == "true"
+    if kind == "object":
+        value = orjson.loads(text)
+        if isinstance(value, dict):
+            return value
+    if kind == "any":
+        try:
+            return orjson.loads(text)  # type: ignore[no-any-return]
+        except orjson.JSONDecodeError:
+            return text
+    raise ValueError(kind)
+
+
+def _list(texts: Sequence[str]) -> list[JsonValue]:
+    """Repeated fields, or one that holds a JSON list."""
+    if len(texts) == 1 and texts[0].startswith("["):
+        try:
+            value = orjson.loads(texts[0])
+        except orjson.JSONDecodeError:
+            return [texts[0]]
+        if isinstance(value, list):
+            return value
+    return list(texts)

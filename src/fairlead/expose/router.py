@@ -1,0 +1,66 @@
+"""Finds the route of a path: a tree of segments, literal ones before placeholders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+from urllib.parse import unquote
+
+from fairlead.errors import RequestMalformed
+from fairlead.plan.model import Segment
+
+Target = TypeVar("Target")
+
+
+@dataclass(slots=True)
+class _Node(Generic[Target]):
+    literals: dict[str, _Node[Target]] = field(default_factory=dict)
+    placeholder: _Node[Target] | None = None
+    targets: dict[str, Target] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Found(Generic[Target]):
+    """What stands at a path: a target for each method, and the values of the placeholders in order."""
+
+    targets: dict[str, Target]
+    values: tuple[str, ...]
+
+
+class Router(Generic[Target]):
+    """Routes by path, each path with its methods. Built once, only read afterwards."""
+
+    def __init__(self, entries: Iterable[tuple[str, tuple[Segment, ...], Target]]) -> None:
+        self._root: _Node[Target] = _Node()
+        for method, segments, target in entries:
+            node = self._root
+            for segment in segments:
+                if segment.parameter is not None:
+                    node.placeholder = node.placeholder or _Node()
+                    node = node.placeholder
+                else:
+                    node = node.literals.setdefault(segment.text, _Node())
+            node.targets[method] = target
+
+    def find(self, path: str) -> Found[Target] | None:
+        """The route of a percent-encoded path; raises RequestMalformed when it does not decode."""
+        segments = path.split("/")[1:]
+        if "%" in path:
+            try:
+                segments = [unquote(segment, errors="strict") for segment in segments]
+            except UnicodeDecodeError:
+                raise RequestMalformed("The path is not UTF-8 once it is decoded.") from None
+        return next(_matches(self._root, segments, ()), None)
+
+
+def _matches(node: _Node[Target], rest: list[str], values: tuple[str, ...]) -> Iterator[Found[Target]]:
+    if not rest:
+        if node.targets:
+            yield Found(node.targets, values)
+        return
+    head, tail = rest[0], rest[1:]
+    if head in node.literals:
+        yield from _matches(node.literals[head], tail, values)
+    if node.placeholder is not None and head:
+        yield from _matches(node.placeholder, tail, (*values, head))

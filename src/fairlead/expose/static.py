@@ -1,0 +1,35 @@
+"""The answers that never change while a server runs: pages, description, health."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import orjson
+
+from fairlead.expose.http import Response
+from fairlead.expose.openapi import openapi_document
+from fairlead.expose.page import render_pages
+from fairlead.plan.model import Plan
+
+
+def static_answers(plans: Sequence[Plan], *, mcp_url: str, token_required: bool, version: str) -> dict[str, Response]:
+    """Every fixed answer of the REST port by its path."""
+    pages = render_pages(plans, mcp_url=mcp_url, token_required=token_required, version=version)
+    answers = {
+        path: Response(200, (("content-type", page.content_type), *page.headers), page.body)
+        for path, page in pages.items()
+    }
+    description = openapi_document(plans, version=version, token_required=token_required)
+    answers["/openapi.json"] = _json(description)
+    answers["/healthz"] = _json({"status": "ok"})
+    answers["/readyz"] = _json({"status": "ready", "capabilities": [plan.namespace for plan in plans]})
+    return answers
+
+
+def _json(value: object) -> Response:
+    headers = (
+        ("content-type", "application/json"),
+        ("cache-control", "no-cache"),
+        ("x-content-type-options", "nosniff"),
+    )
+    return Response(200, headers, orjson.dumps(value))
