@@ -1,0 +1,178 @@
+"""`fairlead call`: one operation from the terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fairlead.cli.documents import document_options, runnable_plans
+from fairlead.cli.environment import on_terminal, settings
+from fairlead.cli.serve import refuse_foreign_sandbox
+from fairlead.engine.arguments import unknown_argument
+from fairlead.engine.credentials import missing_variables
+from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments
+from fairlead.plan.model import Operation, Plan
+from fairlead.spec.diagnostics import did_you_mean
+from fairlead.spec.source import JsonValue
+
+if TYPE_CHECKING:
+    from fairlead.app import ServeOptions
+    from fairlead.engine.execute import Result, Runnable
+    from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
+
+
+@click.command()
+@click.argument("operation")
+@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option(
+    "--document",
+    "documents",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The document; repeatable.  [default: the one Fairlead ships]",
+)
+@click.option("--sandbox", is_flag=True, help="Call a made-up organization instead of the real API.")
+@click.option("--upstream", metavar="URL", help="Call this address instead of the document's baseUri.")
+@click.option("--offline", is_flag=True, help="Print the request, secrets masked, and send nothing.")
+@document_options
+def call(
+    operation: str, arguments: tuple[str, ...], documents: tuple[Path, ...], overlay: Path | None,
+    pins: tuple[str, ...], sandbox: bool, upstream: str | None, offline: bool,
+) -> None:  # fmt: skip
+    """Run one operation, named as the document or its MCP tool names it.
+
+    Prints the upstream's bytes; on a terminal, indented JSON. Exit status 1 when the upstream refuses.
+
+    \b
+    Examples:
+      fairlead call getorganizationevents organizationId=… pageSize=5 eventType=DELETE
+      fairlead call getorganizationevents organizationId=… --offline
+    """
+    plans = runnable_plans(documents, overlay, pins)
+    if sandbox:
+        refuse_foreign_sandbox(plans, upstream)
+    chosen = find_operation(plans, operation)
+    given = read_arguments(chosen, arguments)
+    if offline:
+        _print_request(plans, chosen, given, upstream, sandbox=sandbox)
+        return
+    from fairlead.app import ServeOptions
+    from fairlead.cli.running import run
+    from fairlead.sandbox.options import SandboxOptions
+
+    stand_in = SandboxOptions(rate_limit=0) if sandbox else None
+    options = ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)
+    result = run(_execute(options, chosen, given))
+    _print_body(result.body, result.value)
+
+
+def find_operation(plans: Iterable[Plan], name: str) -> Operation:
+    """The operation a person names: by operation, route or tool name, case ignored."""
+    named: dict[str, Operation] = {}
+    for plan in plans:
+        for tool in plan.tools:
+            named.setdefault(tool.name, tool.operation)
+        for route in plan.routes:
+            named.setdefault(route.name, route.operation)
+        for operation in plan.operations:
+            named.setdefault(operation.name, operation)
+    for candidate, operation in named.items():
+        if candidate.lower() == name.lower():
+            return operation
+    hint = did_you_mean(name, named) or f"; there are {', '.join(list(named)[:8])}"
+    raise click.UsageError(f"There is no operation `{name}`{hint}")
+
+
+def read_arguments(operation: Operation, words: Sequence[str]) -> dict[str, JsonValue]:
+    """The arguments of a command line, converted by declared type."""
+    from fairlead.expose.rest_arguments import convert
+
+    parameters = {parameter.name: parameter for parameter in operation.parameters}
+    by_lower = {name.lower(): name for name in parameters}
+    texts: dict[str, list[str]] = {}
+    faults: list[ArgumentFault] = []
+    for word in words:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise click.UsageError(f"`{word}` is not NAME=VALUE.")
+        if name.lower() in by_lower:
+            texts.setdefault(by_lower[name.lower()], []).append(text)
+        else:
+            faults.append(unknown_argument(name, parameters))
+    given: dict[str, JsonValue] = {}
+    for name, values in texts.items():
+        convert(parameters[name], values, given, faults)
+    if faults:
+        raise InvalidArguments(tuple(faults))
+    return given
+
+
+async def _execute(options: ServeOptions, operation: Operation, given: dict[str, JsonValue]) -> Result:
+    from fairlead.app import ready_operations
+    from fairlead.engine.execute import execute
+
+    async with ready_operations(options) as (runnables, _):
+        return await execute(runnables[operation], given)
+
+
+def _print_request(
+    plans: tuple[Plan, ...],
+    operation: Operation,
+    given: dict[str, JsonValue],
+    upstream: str | None,
+    *,
+    sandbox: bool,
+) -> None:
+    target = _offline_runnable(plans, operation, upstream, sandbox=sandbox)
+    request = target.request(given)
+    shown = dict(target.credential.masked_headers())
+    click.echo(f"{request.method} {_masked_query(target, request.url)}")
+    for name, value in request.headers:
+        click.echo(f"{name}: {shown.get(name, value)}")
+    missing = () if sandbox else missing_variables(operation.call.upstream, settings().secrets)
+    if missing:
+        click.secho(
+            f"{', '.join(missing)} is not set; what stands for it above is a placeholder.", err=True, fg="yellow"
+        )
+    if request.body:
+        click.echo(b"\n" + request.body)
+
+
+def _offline_runnable(
+    plans: tuple[Plan, ...], operation: Operation, upstream: str | None, *, sandbox: bool
+) -> Runnable:
+    from fairlead.app import demo_secrets, operations_of
+
+    chosen = settings()
+    # Nothing is sent, so a key that is not set is no reason to refuse: the sandbox's stands in, masked.
+    secrets = {**demo_secrets(plans), **chosen.secrets} if not sandbox else {**chosen.secrets, **demo_secrets(plans)}
+
+    async def nowhere(_request: UpstreamRequest) -> UpstreamResponse:
+        raise FairleadError("Nothing is sent offline.")
+
+    return operations_of(plans, replace(chosen, secrets=secrets), upstream, nowhere)[operation]
+
+
+def _masked_query(target: Runnable, url: str) -> str:
+    from urllib.parse import quote
+
+    for name, secret in target.credential.query:
+        url = url.replace(f"{quote(name, safe='')}={quote(secret.reveal(), safe='')}", f"{quote(name, safe='')}=***")
+    return url
+
+
+def _print_body(body: bytes, value: JsonValue) -> None:
+    if not on_terminal() or value is None:
+        sys.stdout.buffer.write(body)
+        sys.stdout.flush()
+        return
+    import orjson
+
+    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    # Event text is hostile: what would move the cursor or reorder the line is shown escaped.
+    click.echo("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))

@@ -1,0 +1,45 @@
+"""`fairlead mcp`: the tools over standard input and output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fairlead.cli.documents import document_options, runnable_plans
+from fairlead.cli.environment import settings
+from fairlead.cli.serve import refuse_foreign_sandbox
+
+
+@click.command()
+@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--sandbox", is_flag=True, help="Call a made-up organization instead of the real API.")
+@click.option("--upstream", metavar="URL", help="Call this address instead of the document's baseUri.")
+@document_options
+def mcp(
+    documents: tuple[Path, ...],
+    overlay: Path | None,
+    pins: tuple[str, ...],
+    sandbox: bool,
+    upstream: str | None,
+) -> None:
+    """Serve the tools to one MCP client on standard input and output.
+
+    An MCP client starts this command itself; `fairlead serve` prints the configuration to paste. Records go
+    to standard error.
+
+    \b
+    Example:
+      fairlead mcp --sandbox
+    """
+    plans = runnable_plans(documents, overlay, pins)
+    if sandbox:
+        refuse_foreign_sandbox(plans, upstream)
+    from fairlead.app import ServeOptions, serve_stdio
+    from fairlead.cli.running import run
+    from fairlead.sandbox.options import SandboxOptions
+    from fairlead.telemetry import configure_logging
+
+    configure_logging(colours=False)
+    stand_in = SandboxOptions(rate_limit=0) if sandbox else None
+    run(serve_stdio(ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)))

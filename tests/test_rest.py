@@ -1,0 +1,240 @@
+"""The REST adapter, over real sockets."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Iterator
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+import pytest
+
+import serving
+from fairlead.sandbox.options import SandboxOptions
+from serving import NOW, Gateway
+from stand_in import stand_in
+
+
+def raw(gateway: Gateway, method: str, target: str, headers: dict[str, str] | None = None) -> http.client.HTTPResponse:
+    """A request whose target is sent as it is written, which HTTP libraries would tidy up."""
+    connection = http.client.HTTPConnection(urlsplit(gateway.rest_url).netloc, timeout=10)
+    try:
+        connection.putrequest(method, target, skip_accept_encoding=True)
+        for name, value in (headers or {}).items():
+            connection.putheader(name, value)
+        connection.endheaders()
+        response = connection.getresponse()
+        response.body = response.read()  # type: ignore[attr-defined]
+        return response
+    finally:
+        connection.close()
+
+
+def walk(start: str) -> Iterator[dict[str, object]]:
+    """Every event from a page on, following the gateway's own `Link` headers."""
+    url: str | None = start
+    while url:
+        answer = httpx2.get(url)
+        assert answer.status_code == 200, answer.text
+        yield from answer.json()["events"]
+        link = answer.links.get("next")
+        url = urljoin(url, link["url"]) if link else None
+
+
+def test_an_answer_is_the_upstreams_bytes(gateway: Gateway) -> None:
+    """The identity mapping passes the body through untouched."""
+    query = "?pageSize=5&eventType=DELETE"
+    ours = httpx2.get(gateway.route() + query)
+    theirs = httpx2.get(
+        f"{gateway.sandbox_url}/organization/{gateway.organization_id}/events{query}",
+        headers={"Authorization": f"Token {gateway.sandbox_token}"},
+    )
+    assert ours.status_code == theirs.status_code == 200
+    assert ours.content == theirs.content
+    assert len(ours.json()["events"]) == 5
+
+
+@pytest.mark.parametrize("boundary", ["exact", "exclusive", "inclusive"])
+def test_paging_to_the_end_visits_every_event(boundary: str) -> None:
+    """Once each in exact mode; inclusive repeats ties at a boundary, exclusive loses them, and nothing else."""
+    options = SandboxOptions(events=3_000, now=NOW, rate_limit=0, boundary=boundary)  # type: ignore[arg-type]
+    with serving.gateway(sandbox=options) as running:
+        pages = list(walk(running.route() + "?pageSize=100"))
+    identities = [event["id"] for event in pages]
+    if boundary == "exact":
+        assert len(identities) == len(set(identities)) == 3_000
+    elif boundary == "inclusive":
+        assert len(set(identities)) <= 3_000
+        repeated = [event["timestamp"] for event in pages if identities.count(event["id"]) > 1]
+        assert all(sum(event["timestamp"] == moment for event in pages) > 1 for moment in repeated)
+    else:
+        assert len(identities) == len(set(identities)) <= 3_000
+
+
+def test_a_link_leads_to_the_next_page_and_back(gateway: Gateway) -> None:
+    """`Link` is on our own URLs, keeps the caller's filters and carries the token only."""
+    first = httpx2.get(gateway.route() + "?pageSize=7&origin=GIT")
+    second = httpx2.get(urljoin(str(first.url), first.links["next"]["url"]))
+    assert first.links["next"]["url"].startswith(
+        f"/v1/organization/{gateway.organization_id}/events?pageSize=7&origin=GIT&continueToken="
+    )
+    assert "prev" not in first.links
+    back = httpx2.get(urljoin(str(second.url), second.links["prev"]["url"]))
+    assert back.json()["events"] == first.json()["events"]
+
+
+def test_the_rate_limit_headers_are_passed_on(gateway: Gateway) -> None:
+    """A caller sees what the upstream says of its budget."""
+    headers = httpx2.get(gateway.route("targets")).headers
+    assert {"x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"} <= set(headers)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("pagesize=5", ["`pagesize` is not a parameter", "did you mean `pageSize`"]),
+        ("pageSize=five", ["`pageSize` must be a number, not `five`"]),
+        ("pageSize=NaN", ["must be a number"]),
+        ("pageSize=1e999", ["must be a number"]),
+        ("pageSize=٥", ["must be a number"]),
+        ("pageSize=", ["must be a number"]),
+        ("pageSize=0", ["must be at least 1"]),
+        ("pageSize=1&pageSize=2", ["is given 2 times"]),
+        ("fromTimestamp=2026-01-01T00:00:00Z", ["`fromTimestamp` must match", "1767225600"]),
+        ("targetId=nginx", ["must be a UUID"]),
+        ("a=1&b=2&pageSize=x", ["`a`", "`b`", "`pageSize`"]),
+        ("eventType=%ff", ["not UTF-8"]),
+        ("&".join(f"x{n}=1" for n in range(2_000)), ["more than 1000 fields"]),
+    ],
+)
+def test_a_bad_query_is_a_400_that_names_every_fault(gateway: Gateway, query: str, words: list[str]) -> None:
+    """Nothing is sent upstream, and the problem says which argument and what to do."""
+    answer = httpx2.get(f"{gateway.route()}?{query}")
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    for word in words:
+        assert word in answer.json()["detail"]
+
+
+def test_each_fault_is_listed_for_programs(gateway: Gateway) -> None:
+    """`errors` has one entry for each argument at fault."""
+    answer = httpx2.get(f"{gateway.route()}?pageSize=x&evenType=DELETE")
+    assert [error["parameter"] for error in answer.json()["errors"]] == ["pageSize", "evenType"]
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "status"),
+    [
+        ("GET", "/v1/organization/x/event", 404),
+        ("GET", "/v1/organization//events", 404),
+        ("GET", "/V1/organization/x/events", 404),
+        ("GET", "/v1/organization/x/events/", 404),
+        ("GET", "/v1/organization/%2e%2e/events", 400),
+        ("GET", "/v1/organization/../events", 400),
+        ("GET", "/v1/organization/%ff/events", 400),
+        ("GET", "/v1/organization/a%2Fb/events", 400),
+        ("GET", "/" + "a" * 20_000, 404),
+        ("POST", "/v1/organization/x/events", 405),
+        ("DELETE", "/openapi.json", 405),
+        ("PATCH", "/", 405),
+    ],
+)
+def test_a_request_for_nothing_gets_a_clear_answer(gateway: Gateway, method: str, target: str, status: int) -> None:
+    """No input is a 500 or a traceback."""
+    answer = raw(gateway, method, target)
+    assert answer.status == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    if status == 405:
+        assert "GET" in answer.headers["allow"]
+
+
+def test_a_misspelt_path_is_corrected(gateway: Gateway) -> None:
+    """The 404 names the path that was meant."""
+    answer = httpx2.get(gateway.route("event"))
+    assert answer.json()["remedy"] == f"Did you mean `/v1/organization/{gateway.organization_id}/events`?"
+
+
+def test_head_and_options_are_right(gateway: Gateway) -> None:
+    """HEAD has the headers of GET and no body; OPTIONS lists the methods."""
+    get, head = httpx2.get(gateway.route()), httpx2.head(gateway.route())
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == get.headers["content-length"]
+    options = httpx2.options(gateway.route())
+    assert (options.status_code, options.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429])
+def test_what_the_upstream_refuses_keeps_its_status_and_its_reason(status: int) -> None:
+    """401, 403, 404 and 429 mean to the caller what they mean upstream; the headers that help come along."""
+    headers = {"content-type": "application/json", "retry-after": "7", "x-ratelimit-reset": "1795003200"}
+    refusing = stand_in(status=status, body=b'{"detail": "not for you"}', headers=headers)
+    with refusing as up, serving.gateway(upstream=up.url) as running:
+        answer = httpx2.get(running.route())
+    problem = answer.json()
+    assert (answer.status_code, problem["status"]) == (status, status)
+    assert problem["upstream"] == {"status": status, "detail": "not for you"}
+    assert "not for you" in problem["detail"]
+    assert problem["remedy"]
+    assert answer.headers["retry-after"] == "7"
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "slug"),
+    [
+        ({"status": 500, "body": b"<h1>oops</h1>"}, 502, "upstream-rejected"),
+        ({"status": 503, "body": b""}, 502, "upstream-rejected"),
+        ({"status": 302, "headers": {"location": "http://169.254.169.254/"}}, 502, "upstream-invalid"),
+        ({"body": b"<html>", "headers": {"content-type": "text/html"}}, 502, "upstream-invalid"),
+        ({"body": b'{"cut": '}, 502, "upstream-invalid"),
+        ({"body": b"[" * 70_000 + b"]" * 70_000}, 502, "upstream-invalid"),
+        ({"body": b"\x1f\x8b", "headers": {"content-encoding": "gzip"}}, 502, "upstream-invalid"),
+        ({"body": b"{}", "break_off": True}, 502, "upstream-invalid"),
+        ({"body": b'"' + b"x" * 200_000 + b'"'}, 502, "upstream-too-large"),
+        ({"hang": True}, 504, "upstream-timeout"),
+    ],
+)
+def test_an_upstream_at_fault_is_a_502_or_504(answer: dict[str, object], status: int, slug: str) -> None:
+    """Each way an upstream fails has its own problem, and none of its markup or addresses is quoted."""
+    with stand_in(**answer) as up:
+        settings = serving.settings_for_tests(total_timeout=0.5, max_response_bytes=150_000)
+        with serving.gateway(upstream=up.url, settings=settings) as running:
+            got = httpx2.get(running.route())
+    assert (got.status_code, got.json()["type"]) == (status, f"/docs#problem-{slug}")
+    assert "<" not in got.text
+    assert "169.254" not in got.text
+
+
+def test_an_unreachable_upstream_is_a_502() -> None:
+    """Nothing listens there."""
+    with stand_in() as gone:
+        url = gone.url
+    with serving.gateway(upstream=url) as running:
+        got = httpx2.get(running.route())
+    assert (got.status_code, got.json()["title"]) == (502, "Upstream unreachable")
+
+
+def test_absent_arguments_are_not_sent_and_given_ones_arrive_as_given() -> None:
+    """No `k=` for what nobody said; spaces and reserved characters survive."""
+    with stand_in() as up, serving.gateway(upstream=up.url) as running:
+        httpx2.get(running.route() + "?triggeredBy=Qovery+(J%C3%BCrgen)%26x%3D1&pageSize=5.0")
+        asked = up.asked[0][0]
+    assert asked == (
+        f"GET /organization/{running.organization_id}/events?pageSize=5&triggeredBy=Qovery%20%28J%C3%BCrgen%29%26x%3D1"
+    )
+
+
+def test_health_and_readiness_are_where_people_expect_them(gateway: Gateway) -> None:
+    """For probes."""
+    assert httpx2.get(f"{gateway.rest_url}/healthz").json() == {"status": "ok"}
+    assert httpx2.get(f"{gateway.rest_url}/readyz").json()["status"] == "ready"
+
+
+def test_a_pinned_organization_is_the_only_one(gateway: Gateway) -> None:
+    """Its id is part of the route; another one is not found, and the description has no such parameter."""
+    with serving.gateway(pins=(f"organizationId={gateway.organization_id}",)) as running:
+        assert httpx2.get(running.route()).status_code == 200
+        other = httpx2.get(running.route().replace(gateway.organization_id, "b7e20c44-19d8-4f0a-8a35-6cd1f0e2935b"))
+        assert other.status_code == 404
+        description = httpx2.get(f"{running.rest_url}/openapi.json").json()
+    operation = description["paths"][f"/v1/organization/{gateway.organization_id}/events"]["get"]
+    assert "organizationid" not in {parameter["name"].lower() for parameter in operation["parameters"]}
