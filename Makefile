@@ -14,7 +14,7 @@ help: ## Show this list
 setup: $(VENV)/.runtime ## Install Fairlead into .venv
 
 serve: $(VENV)/.runtime ## Serve the sandbox organization: REST on 8080, MCP on 9090
-	@$(BIN)/fairlead serve --sandbox
+	@$(BIN)/fairlead serve --sandbox $(ARGS)
 
 test: $(VENV)/.dev $(NODE_TESTS)/node_modules/.installed ## Run the whole suite
 	@$(BIN)/python -m pytest

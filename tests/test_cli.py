@@ -133,7 +133,7 @@ def test_serving_prints_what_to_paste_and_drains_on_sigterm() -> None:
     first, second = json.JSONDecoder().raw_decode(configurations.strip())
     assert list(first["mcpServers"]) == ["qovery-organization-event"]
     stdio = json.loads(configurations.strip()[second:])
-    assert stdio["mcpServers"]["qovery-organization-event"]["args"] == ["mcp", "--sandbox"]
+    assert stdio["mcpServers"]["qovery-organization-event"]["args"][-2:] == ["mcp", "--sandbox"]
 
 
 def test_a_call_in_flight_is_answered_before_the_server_ends() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 
 import click
 
@@ -21,7 +23,7 @@ _COMMANDS: Mapping[str, str] = {
     "mcp": "Serve the tools to one MCP client on standard input and output.",
     "sandbox": "Serve a stand-in for the Qovery API.",
 }
-EXIT_FAILED, EXIT_USAGE, EXIT_DOCUMENT, EXIT_CONFIGURATION, EXIT_LISTEN = 1, 2, 3, 4, 5
+EXIT_FAILED, EXIT_DOCUMENT, EXIT_CONFIGURATION, EXIT_LISTEN, EXIT_FAULT = 1, 3, 4, 5, 70
 
 
 class _Commands(click.Group):
@@ -63,7 +65,7 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="\b\nExit status: 0 done; 1 the call failed; 2 wrong usage; 3 a document has errors;\n"
-    "4 a key or setting is missing or wrong; 5 a port cannot be used.",
+    "4 a key or setting is missing or wrong; 5 a port cannot be used; 70 a fault of Fairlead itself.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
@@ -105,6 +107,15 @@ def main() -> None:
     except FairleadError as failure:
         click.secho(f"fairlead: {failure}", err=True, fg="red")
         sys.exit(_exit_code(failure))
+    except Exception as fault:
+        if os.environ.get("FAIRLEAD_DEBUG"):
+            raise
+        frame = traceback.extract_tb(fault.__traceback__)[-1]
+        where = f"{type(fault).__name__} in {Path(frame.filename).name}:{frame.lineno}"
+        click.secho(
+            f"fairlead: a fault of Fairlead itself, {where}. FAIRLEAD_DEBUG=1 shows all of it.", err=True, fg="red"
+        )
+        sys.exit(EXIT_FAULT)
 
 
 def _exit_code(failure: FairleadError) -> int:

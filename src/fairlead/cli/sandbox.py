@@ -34,7 +34,11 @@ _DEFAULTS = SandboxOptions()
     help="How many events the organization has.",
 )
 @click.option("--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Another seed, another organization.")
-@click.option("--now", type=float, help="The present, in Unix seconds.  [default: the clock]")
+@click.option(
+    "--now",
+    type=click.IntRange(1_000_000_000, 32_503_680_000),
+    help="The present, Unix seconds.  [default: the clock]",
+)
 @click.option(
     "--retention-days",
     type=click.IntRange(0),
@@ -116,11 +120,14 @@ def sandbox(port: int, unknown_organization: str, faults: tuple[str, ...], **fla
     """
     from fairlead.cli.running import run
 
-    options = SandboxOptions(
-        unknown_organization=int(unknown_organization),  # type: ignore[arg-type]
-        faults=frozenset(faults),
-        **flags,  # type: ignore[arg-type]
-    )
+    try:
+        options = SandboxOptions(
+            unknown_organization=int(unknown_organization),  # type: ignore[arg-type]
+            faults=frozenset(faults),
+            **flags,  # type: ignore[arg-type]
+        )
+    except ValueError as failure:
+        raise click.UsageError(str(failure)) from failure
     run(_serve(options, settings(), port))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,9 @@ from fairlead.cli.documents import document_options, runnable_plans
 from fairlead.cli.environment import on_terminal, settings
 from fairlead.errors import ConfigurationError
 from fairlead.plan.model import Plan
+
+if TYPE_CHECKING:
+    from fairlead.app import ServeOptions
 
 SANDBOX_PORT = 8081
 
@@ -71,7 +74,7 @@ def serve(
         sandbox_port=sandbox_port,
         insecure=insecure,
     )
-    run(_serve(options))
+    run(_serve(options, relaunch_arguments(documents, overlay, pins, upstream, sandbox=sandbox)))
 
 
 def refuse_foreign_sandbox(plans: tuple[Plan, ...], upstream: str | None) -> None:
@@ -90,79 +93,40 @@ def _port(asked: int | None, document: int | None, default: int) -> int:
     return asked if asked is not None else document if document is not None else default
 
 
-async def _serve(options: object) -> None:
-    from fairlead.app import ServeOptions, Serving, serving
+def relaunch_arguments(
+    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str], upstream: str | None, *, sandbox: bool
+) -> list[str]:
+    """The arguments with which `fairlead mcp` serves the same documents."""
+    words = [str(path.resolve()) for path in documents]
+    words += ["--sandbox"] if sandbox else []
+    words += ["--upstream", upstream] if upstream else []
+    words += ["--overlay", str(overlay.resolve())] if overlay else []
+    return words + [word for pin in pins for word in ("--pin", pin)]
+
+
+async def _serve(options: ServeOptions, relaunch: list[str]) -> None:
     from fairlead.errors import CannotListen
 
-    assert isinstance(options, ServeOptions)
-
-    async def serve_with(chosen: ServeOptions) -> None:
-        async with serving(chosen) as running:
-            assert isinstance(running, Serving)
-            click.echo(banner(chosen.plans, running.rest_url, running.mcp_url, running.sandbox_url))
-            await running.until_signal()
-            click.echo("Finishing the calls in flight…", err=True)
-
     try:
-        await serve_with(options)
+        await _serve_until_signal(options, relaunch)
     except CannotListen as failure:
         # Nobody asked for the sandbox's port by number; any free one serves as well.
         if f"Port {SANDBOX_PORT}" not in failure.public or options.sandbox is None:
             raise
-        await serve_with(replace(options, sandbox_port=0))
+        await _serve_until_signal(replace(options, sandbox_port=0), relaunch)
 
 
-def banner(plans: tuple[Plan, ...], rest_url: str, mcp_url: str, sandbox_url: str | None) -> str:
-    """What a person needs next: the addresses, a call to paste, and configuration for an MCP client."""
-    from fairlead.expose.rest import example_call
-    from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN
+async def _serve_until_signal(options: ServeOptions, relaunch: list[str]) -> None:
+    from fairlead.app import serving
+    from fairlead.cli.banner import Addresses, banner
 
-    known = {"organizationId": DEMO_ORGANIZATION_ID} if sandbox_url else {}
-    colours = on_terminal()
-
-    def head(text: str) -> str:
-        return click.style(text, bold=True) if colours else text
-
-    name = plans[0].namespace or "fairlead"
-    lines = [head(", ".join(plan.title for plan in plans)), ""]
-    page = f"{rest_url}/" + (f"?organizationId={DEMO_ORGANIZATION_ID}" if sandbox_url else "")
-    lines += [f"  Page       {page}", f"  REST       {rest_url}   (description: {rest_url}/openapi.json)"]
-    lines += [f"  MCP        {mcp_url}"]
-    if sandbox_url:
-        lines += [
-            f"  Sandbox    {sandbox_url}   (organization {DEMO_ORGANIZATION_ID},",
-            f"             Authorization: Token {DEMO_TOKEN})",
-        ]
-    if plans[0].routes:
-        lines += ["", head("Try"), f"  {example_call(plans[0].routes[0], rest_url, known)}"]
-    lines += ["", head("An MCP client over HTTP"), _indented(mcp_http_config(name, mcp_url))]
-    lines += [
-        "",
-        head("An MCP client over stdio"),
-        _indented(mcp_stdio_config(name, plans, sandbox=sandbox_url is not None)),
-    ]
-    return "\n".join(lines)
-
-
-def mcp_http_config(name: str, mcp_url: str) -> str:
-    """Configuration for an MCP client that speaks HTTP."""
-    return json.dumps({"mcpServers": {name: {"type": "http", "url": mcp_url}}}, indent=2)
-
-
-def mcp_stdio_config(name: str, plans: tuple[Plan, ...], *, sandbox: bool) -> str:
-    """Configuration for an MCP client that starts its servers itself."""
-    command = shutil.which(sys.argv[0]) or shutil.which("fairlead") or "fairlead"
-    arguments = ["mcp", *(["--sandbox"] if sandbox else [])]
-    if len(plans) > 1 or "fairlead" not in Path(plans[0].file).parts:
-        arguments += [str(Path(plan.file).resolve()) for plan in plans]
-    entry: dict[str, object] = {"command": str(Path(command).resolve()), "args": arguments}
-    variables = [
-        v for p in plans for up in p.upstreams if up.authentication for v in up.authentication.variables.values()
-    ]
-    if variables and not sandbox:
-        entry["env"] = dict.fromkeys(variables, "…")
-    return json.dumps({"mcpServers": {name: entry}}, indent=2, ensure_ascii=False)
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.splitlines())
+    async with serving(options) as running:
+        addresses = Addresses(
+            rest_url=running.rest_url,
+            mcp_url=running.mcp_url,
+            sandbox_url=running.sandbox_url,
+            token_required=options.settings.api_token is not None,
+        )
+        click.echo(banner(options.plans, addresses, relaunch, colours=on_terminal()))
+        await running.until_signal()
+        click.echo("Finishing the calls in flight…", err=True)

@@ -45,7 +45,7 @@ class ArgumentCheck:
                 return given
             faults = tuple(self._faults(given))
         except (UnicodeEncodeError, RecursionError, ValueError):
-            raise InvalidArguments(tuple(_unreadable(given))) from None
+            raise unreadable(given) from None
         raise InvalidArguments(faults)
 
     def _takes_null(self, name: str) -> bool:
@@ -106,14 +106,15 @@ def _message(keyword: str, parameter: Parameter | None, value: JsonValue) -> str
     return "must not be empty" if keyword == "minLength" else f"fails `{keyword}`"
 
 
-def _unreadable(given: Arguments) -> Iterable[ArgumentFault]:
+def unreadable(given: Arguments) -> InvalidArguments:
+    """The error of arguments that hold what no encoding can carry, such as half a surrogate pair."""
     for name, value in given.items():
         try:
-            str((name, value)).encode()
+            f"{name}{value}".encode()
         except (UnicodeEncodeError, RecursionError, ValueError):
-            yield ArgumentFault(_short(name.encode("ascii", "replace").decode()), "is not text that can be sent")
-            return
-    yield ArgumentFault("arguments", "cannot be read")
+            shown = _short(name.encode("ascii", "replace").decode())
+            return InvalidArguments((ArgumentFault(shown, "is not text that can be sent"),))
+    return InvalidArguments((ArgumentFault("arguments", "cannot be read"),))
 
 
 def _shown(value: JsonValue) -> str:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import orjson
 
-from fairlead.engine.arguments import ArgumentCheck, argument_check
+from fairlead.engine.arguments import ArgumentCheck, argument_check, unreadable
 from fairlead.engine.fill import fill_request
 from fairlead.errors import UpstreamInvalid, UpstreamRejected
 from fairlead.plan.model import Arguments, Operation
@@ -37,7 +37,11 @@ class Runnable:
 
     def request(self, arguments: Arguments) -> UpstreamRequest:
         """The request these arguments make; raises InvalidArguments. Nothing is sent."""
-        return fill_request(self.operation.call, self.base, self.credential, self.check.check(arguments))
+        checked = self.check.check(arguments)
+        try:
+            return fill_request(self.operation.call, self.base, self.credential, checked)
+        except UnicodeEncodeError:
+            raise unreadable(checked) from None
 
 
 @dataclass(frozen=True, slots=True)

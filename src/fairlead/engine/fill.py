@@ -53,7 +53,7 @@ def fill_request(call: UpstreamCall, base: str, credential: Credential, argument
         elif item.location == "header":
             headers += _header(item, value, headers)
         else:
-            body = orjson.dumps(value)
+            body = _json_body(item.name, value)
             headers.append(("Content-Type", "application/json"))
     query += [f"{quote(name, safe='')}={quote(secret.reveal(), safe='')}" for name, secret in credential.query]
     url = f"{base}{_path(call, path)}"
@@ -95,6 +95,14 @@ def _header(item: UpstreamInput, value: JsonValue, present: list[tuple[str, str]
     if name.lower() in RESERVED_HEADERS or name.lower() in taken:
         return []
     return [(name, text.strip())]
+
+
+def _json_body(name: str, value: JsonValue) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        fault = ArgumentFault(name, "holds a number or a text that JSON cannot carry to the upstream")
+        raise InvalidArguments((fault,)) from None
 
 
 def text_of(value: JsonValue) -> str:

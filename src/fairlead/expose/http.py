@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from fairlead import telemetry
 from fairlead.errors import FairleadError, RequestTooLarge
 from fairlead.expose.problems import internal_error, to_problem
+from fairlead.expose.records import record_fault
 
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...] | list[tuple[bytes, bytes]]
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -69,9 +68,7 @@ def asgi(answer: Answer, *, max_request_bytes: int) -> AsgiApp:
         except FairleadError as error:
             response = problem_response(error)
         except Exception as fault:  # noqa: BLE001 - the outermost adapter: nobody else can answer
-            frames = traceback.extract_tb(fault.__traceback__)[-3:]
-            where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-            telemetry.record("request failed", fault=type(fault).__name__, where=where)
+            record_fault("http", scope["method"], fault)
             response = problem_response(internal_error())
         await send_response(response, send, head=scope["method"] == "HEAD")
 

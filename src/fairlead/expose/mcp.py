@@ -19,13 +19,13 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 
-from fairlead import telemetry
 from fairlead.engine.arguments import unknown_argument
 from fairlead.engine.execute import Runnable, execute
 from fairlead.errors import FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
 from fairlead.expose.http import AsgiApp, Receive, Response, Scope, Send, problem_response, send_response
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.problems import internal_error
+from fairlead.expose.records import record_failure, record_fault
 from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
 from fairlead.plan.model import Arguments, Operation, Plan, Tool
 from fairlead.plan.parameters import arguments_schema
@@ -53,9 +53,10 @@ class _ToolRunner:
             result = await execute(self.runnable, arguments)
             return answer_of(self.tool, arguments, result, self.budget)
         except FairleadError as error:
+            record_failure("mcp", self.tool.operation.name, error)
             return error_answer(self._renamed(error))
         except Exception as fault:  # noqa: BLE001 - the outermost adapter: nobody else can answer
-            telemetry.record("tool failed", tool=self.tool.name, fault=type(fault).__name__)
+            record_fault("mcp", self.tool.name, fault)
             return error_answer(internal_error())
 
     def _arguments(self, given: Mapping[str, JsonValue]) -> Arguments:
@@ -125,7 +126,6 @@ def mcp_adapter(
         plans[0].namespace or "fairlead",
         version=version,
         title=plans[0].title,
-        description=plans[0].description or None,
         instructions=_instructions(plans),
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="public"),

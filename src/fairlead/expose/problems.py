@@ -122,7 +122,7 @@ def to_tool_text(error: FairleadError) -> str:
     lines = [error.public.rstrip(".") + "."]
     if isinstance(error, InvalidArguments):
         lines.append("Mend the arguments named above and call the tool again.")
-    if isinstance(error, UpstreamRejected):
+    if isinstance(error, UpstreamRejected) and error.status == 429:
         lines += [f"{name}: {value}" for name, value in error.headers if name.startswith(("retry", "x-rate"))]
     if error.remedy:
         lines.append(error.remedy)

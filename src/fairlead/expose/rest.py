@@ -13,6 +13,7 @@ from fairlead.engine.pages import Neighbour, neighbours
 from fairlead.errors import FairleadError, MethodNotAllowed, NoSuchRoute
 from fairlead.expose.http import Answer, Request, Response, problem_response
 from fairlead.expose.inbound import InboundPolicy
+from fairlead.expose.records import record_failure
 from fairlead.expose.rest_arguments import ArgumentReader, argument_reader
 from fairlead.expose.router import Found, Router
 from fairlead.plan.model import Arguments, Operation, Route
@@ -34,7 +35,11 @@ class RestOperation:
     async def answer(self, request: Request, path_values: Sequence[str]) -> Response:
         """Run the operation for one request; the upstream's bytes are the answer's bytes."""
         arguments = self.reader.read(request, path_values)
-        result = await execute(self.runnable, arguments)
+        try:
+            result = await execute(self.runnable, arguments)
+        except FairleadError as error:
+            record_failure("rest", self.route.operation.name, error)
+            raise
         headers = [_GUARD, *result.headers]
         if result.content_type:
             headers.append(("content-type", result.content_type))

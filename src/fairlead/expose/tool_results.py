@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -48,9 +49,9 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, budget: int) -> 
     pages = _next_page(tool, arguments, result)
     if pages is None:
         return ToolAnswer(texts=(text,), structured=structured)
-    call = orjson.dumps({"name": tool.name, "arguments": pages}).decode()
-    hint = f"There is a next page. Call {tool.name} again with {orjson.dumps(pages).decode()}"
-    return ToolAnswer(texts=(text, hint), structured=structured, meta={"fairlead/nextPage": orjson.loads(call)})
+    hint = f"There is a next page. Call {tool.name} again with {_shown(pages)}"
+    meta: dict[str, JsonValue] = {"fairlead/nextPage": {"name": tool.name, "arguments": pages}}
+    return ToolAnswer(texts=(text, hint), structured=structured, meta=meta)
 
 
 def error_answer(error: FairleadError) -> ToolAnswer:
@@ -81,11 +82,16 @@ def _too_large(tool: Tool, arguments: Arguments, size: int, budget: int) -> Tool
         if length is None or length > 1:
             narrowed = dict(arguments) | {page.name: max(1, fitting)}
             shown = {tool.aliases.get(name, name): value for name, value in narrowed.items()}
-            lines.append(f"Call {tool.name} again with {orjson.dumps(shown).decode()}, and follow its next pages.")
+            lines.append(f"Call {tool.name} again with {_shown(shown)}, and follow its next pages.")
     unused = [tool.aliases.get(name, name) for name in by_name if name not in arguments and not _is_token(tool, name)]
     if unused:
         lines.append(f"Or narrow the call with {', '.join(unused)}.")
     return ToolAnswer(texts=("\n".join(lines),), is_error=True)
+
+
+def _shown(arguments: Mapping[str, JsonValue]) -> str:
+    # The standard library's writer takes whole numbers of any length, which a caller may have given.
+    return json.dumps(arguments, ensure_ascii=False)
 
 
 def _is_token(tool: Tool, name: str) -> bool:

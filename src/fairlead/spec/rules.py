@@ -119,14 +119,18 @@ def _source_path(value: JsonValue, location: Path) -> Path:
     """The part of a pydantic location that exists in the document (it also names union members)."""
     path: list[str | int] = []
     for index, part in enumerate(location):
-        if isinstance(value, dict) and isinstance(part, str) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):  # noqa: SIM114 - for the types
-            value = value[part]
-        elif not (index == len(location) - 1 and isinstance(value, dict)):
+        child = _child(value, part)
+        if child is None and not (index == len(location) - 1 and isinstance(value, dict)):
             continue
+        value = child
         path.append(part)
     return tuple(path)
+
+
+def _child(value: JsonValue, part: str | int) -> JsonValue:
+    if isinstance(value, dict) and isinstance(part, str):
+        return value.get(part)
+    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
 
 
 def _blank(value: JsonValue, path: Path, *, missing: bool) -> None:

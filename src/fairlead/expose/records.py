@@ -1,0 +1,28 @@
+"""What an adapter writes to the log about a call that failed: the upstream's faults and ours, not the caller's."""
+
+from __future__ import annotations
+
+import traceback
+
+from fairlead import telemetry
+from fairlead.errors import FairleadError, UpstreamError, UpstreamRejected
+
+
+def record_failure(adapter: str, operation: str, error: FairleadError) -> None:
+    """Record an upstream that failed or refused us; a caller's own mistake is not worth a record."""
+    if isinstance(error, UpstreamRejected) and error.status not in {401, 403, 429} and error.status < 500:
+        return
+    if isinstance(error, UpstreamError):
+        kind = type(error).__name__
+        telemetry.record("upstream failed", adapter=adapter, operation=operation, kind=kind, detail=_detail(error))
+
+
+def record_fault(adapter: str, operation: str, fault: BaseException) -> None:
+    """Record a fault of ours: its type and the innermost places, never its text, which may quote a caller."""
+    frames = traceback.extract_tb(fault.__traceback__)[-4:]
+    where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
+    telemetry.record("fault", adapter=adapter, operation=operation, fault=type(fault).__name__, where=where)
+
+
+def _detail(error: FairleadError) -> str:
+    return error.detail or (f"status {error.status}" if isinstance(error, UpstreamRejected) else "")
