@@ -1,0 +1,77 @@
+"""Measures how Fairlead starts: the cost of `check`, and the time and memory until `serve` is ready."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.peers import fairlead_command
+from bench.processes import START_TIMEOUT, CannotMeasure, environment, free_port, get, last_words, spawn, stop
+
+_POLL = 0.005
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartUp:
+    """CPU seconds of `fairlead check`, seconds until `fairlead serve --sandbox` is ready, and its memory then."""
+
+    check_cpu: tuple[float, ...]
+    ready: tuple[float, ...]
+    resident_mb: float
+
+
+def measure_start_up(*, runs: int, core: int, folder: Path) -> StartUp:
+    """Start each command `runs` times, after one start that is not counted (it may compile bytecode)."""
+    check_cpu(core, folder)
+    checks = tuple(check_cpu(core, folder) for _ in range(runs))
+    serves = [ready_after(core, folder) for _ in range(runs)]
+    return StartUp(
+        check_cpu=checks,
+        ready=tuple(seconds for seconds, _ in serves),
+        resident_mb=statistics.median(size for _, size in serves),
+    )
+
+
+def check_cpu(core: int, folder: Path) -> float:
+    """User and system CPU seconds of one `fairlead check`."""
+    output = folder / "check.out"
+    process = spawn([fairlead_command(), "check"], core=core, env=environment(), output=output)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise CannotMeasure(f"{last_words(output)}\n`fairlead check` failed.")
+    return used.ru_utime + used.ru_stime
+
+
+def ready_after(core: int, folder: Path) -> tuple[float, float]:
+    """Seconds from the start of `fairlead serve --sandbox` until /readyz answers 200, and its MB then."""
+    output = folder / "serve.out"
+    rest, mcp, sandbox = free_port(), free_port(), free_port()
+    ports = ["--rest-port", str(rest), "--mcp-port", str(mcp), "--sandbox-port", str(sandbox)]
+    command = [fairlead_command(), "serve", "--sandbox", *ports]
+    started = time.monotonic()
+    process = spawn(command, core=core, env=environment(), output=output)
+    try:
+        while time.monotonic() - started < START_TIMEOUT and process.poll() is None:
+            if _is_ready(f"http://127.0.0.1:{rest}/readyz"):
+                return time.monotonic() - started, _resident_mb(process.pid)
+            time.sleep(_POLL)
+    finally:
+        stop(process)
+    raise CannotMeasure(f"{last_words(output)}\n`fairlead serve --sandbox` did not become ready.")
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return get(url, {}).status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _resident_mb(process: int) -> float:
+    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
