@@ -64,5 +64,5 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 $(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
 	@if command -v npm >/dev/null 2>&1; then \
 	  echo "Installing the Node tools of the tests (once)"; \
-	  npm ci --prefix $(NODE_TESTS) --no-audit --no-fund --loglevel=error && touch $@; \
+	  npm ci --prefix $(NODE_TESTS) --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; \
 	else echo "npm is missing: the tests that need it will be skipped"; fi

@@ -100,7 +100,9 @@ def test_a_result_over_the_budget_says_how_to_narrow_the_call() -> None:
         ({"fromTimestamp": "yesterday"}, ["`fromTimestamp` must match", "for example `1767225600`"]),
         ({"triggeredBy": "\ud800"}, ["is not text that can be sent"]),
         ({"triggeredBy": ["a"]}, ["must be a string, not a list"]),
-        ({"pageSize": 0, "origin": 1}, ["`pageSize` must be at least 1", "`origin` must be a string"]),
+        ({"pageSize": 0, "origin": []}, ["`pageSize` must be at least 1", "`origin` must be a string"]),
+        ({"page": 1, "pageSize": "x"}, ["`page` is not a parameter", "`pageSize` must be a number"]),
+        ({"continueToken": 1795411799382110000}, ["`continueToken` must be a string"]),
         ({"continueToken": "1", "stepBackToken": "2"}, ["The upstream answered 400"]),
         ({"eventType": "NEVER_HEARD_OF"}, ["The upstream answered 400"]),
     ],
@@ -119,6 +121,12 @@ def test_null_is_an_absent_argument(gateway: Gateway) -> None:
     """Models fill in null for what they do not want to say."""
     result = call(gateway, pageSize=2, eventType=None, triggeredBy=None)
     assert result["structuredContent"] == call(gateway, pageSize=2)["structuredContent"]
+
+
+def test_a_number_is_taken_for_a_text_of_digits(gateway: Gateway) -> None:
+    """Models write timestamps as numbers."""
+    as_number = call(gateway, pageSize=2, toTimestamp=1794000000)
+    assert as_number["structuredContent"] == call(gateway, pageSize=2, toTimestamp="1794000000")["structuredContent"]
 
 
 def test_whole_numbers_of_any_length_harm_nobody(gateway: Gateway) -> None:

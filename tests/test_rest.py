@@ -118,8 +118,8 @@ def test_a_bad_query_is_a_400_that_names_every_fault(gateway: Gateway, query: st
 
 def test_each_fault_is_listed_for_programs(gateway: Gateway) -> None:
     """`errors` has one entry for each argument at fault."""
-    answer = httpx2.get(f"{gateway.route()}?pageSize=x&evenType=DELETE")
-    assert [error["parameter"] for error in answer.json()["errors"]] == ["pageSize", "evenType"]
+    answer = httpx2.get(f"{gateway.route()}?pageSize=x&evenType=DELETE&fromTimestamp=yesterday")
+    assert [error["parameter"] for error in answer.json()["errors"]] == ["pageSize", "evenType", "fromTimestamp"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from fairlead.expose.rest import example_call
+from fairlead.expose.links import example_call
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN
 

@@ -13,10 +13,10 @@ import click
 from fairlead.cli.documents import document_options, runnable_plans
 from fairlead.cli.environment import on_terminal, settings
 from fairlead.cli.serve import refuse_foreign_sandbox
-from fairlead.engine.arguments import unknown_argument
+from fairlead.engine.arguments import argument_check, unknown_argument
 from fairlead.engine.credentials import missing_variables
-from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments
-from fairlead.plan.model import Operation, Plan
+from fairlead.errors import ArgumentFault, FairleadError
+from fairlead.plan.model import Arguments, Operation, Plan
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.source import JsonValue
 
@@ -57,7 +57,7 @@ def call(
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     chosen = find_operation(plans, operation)
-    given = read_arguments(chosen, arguments)
+    given = argument_check(chosen).check(*read_arguments(chosen, arguments))
     if offline:
         _print_request(plans, chosen, given, upstream, sandbox=sandbox)
         return
@@ -88,8 +88,8 @@ def find_operation(plans: Iterable[Plan], name: str) -> Operation:
     raise click.UsageError(f"There is no operation `{name}`{hint}")
 
 
-def read_arguments(operation: Operation, words: Sequence[str]) -> dict[str, JsonValue]:
-    """The arguments of a command line, converted by declared type."""
+def read_arguments(operation: Operation, words: Sequence[str]) -> tuple[dict[str, JsonValue], list[ArgumentFault]]:
+    """The arguments of a command line, converted by declared type, and the faults of those that cannot be read."""
     from fairlead.expose.rest_arguments import convert
 
     parameters = {parameter.name: parameter for parameter in operation.parameters}
@@ -107,12 +107,10 @@ def read_arguments(operation: Operation, words: Sequence[str]) -> dict[str, Json
     given: dict[str, JsonValue] = {}
     for name, values in texts.items():
         convert(parameters[name], values, given, faults)
-    if faults:
-        raise InvalidArguments(tuple(faults))
-    return given
+    return given, faults
 
 
-async def _execute(options: ServeOptions, operation: Operation, given: dict[str, JsonValue]) -> Result:
+async def _execute(options: ServeOptions, operation: Operation, given: Arguments) -> Result:
     from fairlead.app import ready_operations
     from fairlead.engine.execute import execute
 
@@ -123,7 +121,7 @@ async def _execute(options: ServeOptions, operation: Operation, given: dict[str,
 def _print_request(
     plans: tuple[Plan, ...],
     operation: Operation,
-    given: dict[str, JsonValue],
+    given: Arguments,
     upstream: str | None,
     *,
     sandbox: bool,

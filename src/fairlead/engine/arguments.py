@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import jsonschema_rs
@@ -32,21 +32,22 @@ class ArgumentCheck:
     parameters: Mapping[str, Parameter]
     validator: jsonschema_rs.Validator
 
-    def check(self, arguments: Arguments) -> Arguments:
+    def check(self, arguments: Arguments, faults: Sequence[ArgumentFault] = ()) -> Arguments:
         """The arguments without those that are null, which counts as absent.
 
-        Raises InvalidArguments with every fault: unknown names, missing ones, wrong types and values.
+        Raises InvalidArguments with every fault: those an adapter found while it read them (`faults`), then
+        unknown names, missing ones, wrong types and values among the rest.
         """
         given = arguments
         if None in given.values():
             given = {name: value for name, value in given.items() if value is not None or self._takes_null(name)}
         try:
-            if self.validator.is_valid(given):
+            if not faults and self.validator.is_valid(given):
                 return given
-            faults = tuple(self._faults(given))
+            found = [fault for fault in self._faults(given) if fault.argument not in {f.argument for f in faults}]
         except (UnicodeEncodeError, RecursionError, ValueError):
             raise unreadable(given) from None
-        raise InvalidArguments(faults)
+        raise InvalidArguments((*faults, *found))
 
     def _takes_null(self, name: str) -> bool:
         return name in self.parameters and self.parameters[name].type == "any"

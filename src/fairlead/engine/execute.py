@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TypeAlias
 
 import orjson
 
 from fairlead.engine.arguments import ArgumentCheck, argument_check, unreadable
-from fairlead.engine.fill import fill_request
-from fairlead.errors import UpstreamInvalid, UpstreamRejected
+from fairlead.engine.fill import RequestFiller, request_filler
+from fairlead.errors import ArgumentFault, UpstreamInvalid, UpstreamRejected
 from fairlead.plan.model import Arguments, Operation
 from fairlead.spec.source import JsonValue
 from fairlead.upstream.auth import Credential
@@ -31,15 +32,15 @@ class Runnable:
 
     operation: Operation
     check: ArgumentCheck
-    base: str
+    filler: RequestFiller = field(repr=False)
     credential: Credential = field(repr=False)
     call: Call = field(repr=False)
 
-    def request(self, arguments: Arguments) -> UpstreamRequest:
+    def request(self, arguments: Arguments, faults: Sequence[ArgumentFault] = ()) -> UpstreamRequest:
         """The request these arguments make; raises InvalidArguments. Nothing is sent."""
-        checked = self.check.check(arguments)
+        checked = self.check.check(arguments, faults)
         try:
-            return fill_request(self.operation.call, self.base, self.credential, checked)
+            return self.filler.fill(checked)
         except UnicodeEncodeError:
             raise unreadable(checked) from None
 
@@ -57,22 +58,25 @@ class Result:
 
 def runnable(operation: Operation, *, base: str, credential: Credential, call: Call) -> Runnable:
     """Make an operation ready to run."""
-    return Runnable(operation=operation, check=argument_check(operation), base=base, credential=credential, call=call)
+    filler = request_filler(operation.call, base, credential)
+    return Runnable(
+        operation=operation, check=argument_check(operation), filler=filler, credential=credential, call=call
+    )
 
 
-async def execute(target: Runnable, arguments: Arguments) -> Result:
-    """Run an operation with a caller's arguments.
+async def execute(target: Runnable, arguments: Arguments, faults: Sequence[ArgumentFault] = ()) -> Result:
+    """Run an operation with a caller's arguments, and the faults found while they were read.
 
     Raises InvalidArguments before anything is sent, UpstreamRejected for an error status, and the other
     upstream errors when there is no usable answer.
     """
-    response = await target.call(target.request(arguments))
+    response = await target.call(target.request(arguments, faults))
     return read_result(target, response)
 
 
 def read_result(target: Runnable, response: UpstreamResponse) -> Result:
     """Judge an answer: an error status, or a body that is not what the document says, is an error."""
-    passed = tuple((name, value) for name, value in response.headers if _is_passed(name))
+    passed = tuple([header for header in response.headers if _is_passed(header[0])])
     if response.status >= 400:
         reason = target.credential.scrub(_reason(response))
         raise UpstreamRejected(response.status, reason, passed, remedy=_remedy(response.status))
@@ -99,6 +103,7 @@ def _parsed(body: bytes, content_type: str) -> JsonValue:
         ) from None
 
 
+@lru_cache(maxsize=1_000)
 def _is_passed(name: str) -> bool:
     return name in _PASSED_HEADERS or name.startswith(("x-ratelimit-", "ratelimit"))
 

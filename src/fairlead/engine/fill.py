@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Final
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import orjson
 
 from fairlead.errors import ArgumentFault, InvalidArguments
-from fairlead.plan.model import Argument, Arguments, Constant, Supply, UpstreamCall, UpstreamInput
+from fairlead.plan.model import Argument, Arguments, Constant, Supply, UpstreamCall
+from fairlead.plan.paths import PathTemplate, percent_encoded
+from fairlead.plan.templates import Template
 from fairlead.spec.source import JsonValue
 from fairlead.upstream.auth import Credential
 from fairlead.upstream.request import UpstreamRequest
@@ -24,85 +25,133 @@ RESERVED_HEADERS = frozenset({
 })  # fmt: skip
 
 
-class _Absent:
-    """The mark of an argument that was not given."""
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    """A place in the request and the argument that fills it; `key` is encoded for where it stands."""
+
+    argument: str
+    key: str
 
 
-_ABSENT: Final = _Absent()
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFiller:
+    """An upstream call taken apart for filling: made once, used for every request."""
+
+    method: str
+    base: str
+    template: PathTemplate
+    path: tuple[_Slot, ...]
+    query: tuple[_Slot, ...]
+    headers: tuple[_Slot, ...]
+    body: tuple[_Slot, ...]
+    rendered: tuple[tuple[str, Template], ...]
+    constants: Mapping[str, JsonValue]
+    fixed_query: tuple[str, ...] = field(repr=False)
+    fixed_headers: tuple[tuple[str, str], ...] = field(repr=False)
+
+    def fill(self, arguments: Arguments) -> UpstreamRequest:
+        """The request for these arguments; absent ones are not sent.
+
+        Raises InvalidArguments for a value that cannot stand where it belongs (a dot segment in a path, a
+        line break in a header).
+        """
+        if self.constants or self.rendered:
+            arguments = self._supplied(arguments)
+        pairs: list[str] = []
+        for slot in self.query:
+            if slot.argument in arguments:
+                value = arguments[slot.argument]
+                items = value if isinstance(value, list) else (value,)
+                pairs.extend([f"{slot.key}={percent_encoded(text_of(item))}" for item in items])
+        pairs.extend(self.fixed_query)
+        url = f"{self.base}{self._path(arguments)}"
+        if pairs:
+            url = f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}"
+        if not self.headers and not self.body:
+            return UpstreamRequest(self.method, url, self.fixed_headers)
+        return UpstreamRequest(self.method, url, self._headers(arguments), self._body(arguments))
+
+    def _supplied(self, arguments: Arguments) -> Arguments:
+        rendered = {name: template.render(lambda v: text_of(arguments[v])) for name, template in self.rendered}
+        return {**arguments, **self.constants, **rendered}
+
+    def _path(self, arguments: Arguments) -> str:
+        try:
+            return self.template.fill({slot.key: text_of(arguments[slot.argument]) for slot in self.path})
+        except ValueError as failure:
+            if isinstance(failure, UnicodeEncodeError):
+                raise
+            given = {slot.argument: text_of(arguments[slot.argument]) for slot in self.path}
+            name = next((name for name, text in given.items() if set(text) <= {"."}), next(iter(given), "path"))
+            raise InvalidArguments((ArgumentFault(name, str(failure)),)) from None
+
+    def _headers(self, arguments: Arguments) -> tuple[tuple[str, str], ...]:
+        headers = {name.lower(): (name, value) for name, value in self.fixed_headers}
+        for slot in self.headers:
+            if slot.argument not in arguments:
+                continue
+            text = text_of(arguments[slot.argument])
+            if not _HEADER_TEXT.fullmatch(text):
+                raise InvalidArguments((ArgumentFault(slot.argument, "holds a character that a header cannot carry"),))
+            headers[slot.key.lower()] = (slot.key, text.strip())
+        if any(slot.argument in arguments for slot in self.body):
+            headers["content-type"] = ("Content-Type", "application/json")
+        return tuple(headers.values())
+
+    def _body(self, arguments: Arguments) -> bytes | None:
+        for slot in self.body:
+            if slot.argument in arguments:
+                try:
+                    return orjson.dumps(arguments[slot.argument])
+                except orjson.JSONEncodeError:
+                    fault = ArgumentFault(slot.argument, "holds what JSON cannot carry to the upstream")
+                    raise InvalidArguments((fault,)) from None
+        return None
 
 
-def fill_request(call: UpstreamCall, base: str, credential: Credential, arguments: Arguments) -> UpstreamRequest:
-    """The request for one call; absent arguments are not sent.
-
-    Raises InvalidArguments for a value that cannot stand where it belongs (a dot segment in a path, a line
-    break in a header).
-    """
-    path: dict[str, str] = {}
-    query: list[str] = []
-    headers = [("Accept", _ACCEPT.get(call.raw_format, "*/*"))]
-    headers += [(name, secret.reveal()) for name, secret in credential.headers]
-    body: bytes | None = None
+def request_filler(call: UpstreamCall, base: str, credential: Credential) -> RequestFiller:
+    """Take a call apart; headers that the credential or the connection decides are no caller's to fill."""
+    taken = RESERVED_HEADERS | {name.lower() for name, _ in credential.headers}
+    slots: dict[str, list[_Slot]] = {"path": [], "query": [], "header": [], "body": []}
+    constants: dict[str, JsonValue] = {}
+    rendered: list[tuple[str, Template]] = []
     for item in call.inputs:
-        value = _supplied(item.supply, arguments)
-        if isinstance(value, _Absent):
-            continue
-        if item.location == "query":
-            query += _query_pairs(item.name, value)
-        elif item.location == "path":
-            path[item.name] = text_of(value)
-        elif item.location == "header":
-            headers += _header(item, value, headers)
-        else:
-            body = _json_body(item.name, value)
-            headers.append(("Content-Type", "application/json"))
-    query += [f"{quote(name, safe='')}={quote(secret.reveal(), safe='')}" for name, secret in credential.query]
-    url = f"{base}{_path(call, path)}"
-    if query:
-        url += ("&" if "?" in url else "?") + "&".join(query)
-    return UpstreamRequest(call.method, url, tuple(headers), body)
+        argument = _argument_name(item.supply, item.name, constants, rendered)
+        key = percent_encoded(item.name, safe="$") if item.location == "query" else item.name
+        if item.location != "header" or item.name.lower() not in taken:
+            slots[item.location].append(_Slot(argument, key))
+    return RequestFiller(
+        method=call.method,
+        base=base,
+        template=call.path,
+        path=tuple(slots["path"]),
+        query=tuple(slots["query"]),
+        headers=tuple(slots["header"]),
+        body=tuple(slots["body"]),
+        rendered=tuple(rendered),
+        constants=constants,
+        fixed_query=tuple(
+            f"{percent_encoded(name)}={percent_encoded(secret.reveal())}" for name, secret in credential.query
+        ),
+        fixed_headers=(
+            ("Accept", _ACCEPT.get(call.raw_format, "*/*")),
+            *((name, secret.reveal()) for name, secret in credential.headers),
+        ),
+    )
 
 
-def _supplied(supply: Supply, arguments: Arguments) -> JsonValue | _Absent:
+def _argument_name(
+    supply: Supply, name: str, constants: dict[str, JsonValue], rendered: list[tuple[str, Template]]
+) -> str:
+    """The argument that fills an input; what is not the caller's stands under a name no caller can use."""
     if isinstance(supply, Argument):
-        return arguments.get(supply.name, _ABSENT)
+        return supply.name
+    own = f"\0{name}"
     if isinstance(supply, Constant):
-        return supply.value
-    return supply.render(lambda name: text_of(arguments.get(name)))
-
-
-def _path(call: UpstreamCall, values: dict[str, str]) -> str:
-    try:
-        return call.path.fill(values)
-    except ValueError as failure:
-        name = next((n for n, v in values.items() if set(v) <= {"."}), next(iter(values), "path"))
-        raise InvalidArguments((ArgumentFault(name, str(failure)),)) from None
-
-
-def _query_pairs(name: str, value: JsonValue) -> Iterable[str]:
-    key = quote(name, safe="$")
-    values = value if isinstance(value, list) else [value]
-    return [f"{key}={quote(text_of(item), safe='')}" for item in values]
-
-
-def _header(item: UpstreamInput, value: JsonValue, present: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    name, text = item.name, text_of(value)
-    if not _HEADER_TEXT.fullmatch(text):
-        raise InvalidArguments((ArgumentFault(name, "holds a character that a header cannot carry"),))
-    taken = {header.lower() for header, _ in present[1:]}
-    if name.lower() == "accept":
-        present[0] = ("Accept", text)
-        return []
-    if name.lower() in RESERVED_HEADERS or name.lower() in taken:
-        return []
-    return [(name, text.strip())]
-
-
-def _json_body(name: str, value: JsonValue) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        fault = ArgumentFault(name, "holds a number or a text that JSON cannot carry to the upstream")
-        raise InvalidArguments((fault,)) from None
+        constants[own] = supply.value
+    else:
+        rendered.append((own, supply))
+    return own
 
 
 def text_of(value: JsonValue) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import unquote_plus
 
 from fairlead.plan.model import Arguments, PageLink, Pagination
 from fairlead.spec.source import JsonValue
@@ -19,30 +18,26 @@ class Neighbour:
     arguments: dict[str, JsonValue]
 
 
-def neighbours(pagination: Pagination, arguments: Arguments, value: JsonValue) -> tuple[Neighbour, ...]:
+def neighbours(pagination: Pagination, arguments: Arguments, value: JsonValue) -> list[Neighbour]:
     """The pages an answer names; absent, null and empty links are ends.
 
     Only the token is taken from a link: the caller's own arguments stay, and a foreign host in a link is
     never followed. A link that repeats the token of this very call leads nowhere and is dropped.
     """
-    tokens = {link.parameter for link in pagination.links}
-    kept = {name: argument for name, argument in arguments.items() if name not in tokens}
-    return tuple(
-        Neighbour(link.relation, kept | {link.parameter: token})
-        for link, token in _tokens(pagination.links, value)
-        if arguments.get(link.parameter) != token
-    )
+    found = []
+    for link in pagination.links:
+        token = _token(link, value)
+        if token and arguments.get(link.parameter) != token:
+            kept = {name: given for name, given in arguments.items() if name not in pagination.tokens}
+            kept[link.parameter] = token
+            found.append(Neighbour(link.relation, kept))
+    return found
 
 
-def _tokens(links: Iterable[PageLink], value: JsonValue) -> Iterable[tuple[PageLink, str]]:
-    for link in links:
-        found: JsonValue = value
-        for step in link.pointer:
-            found = found.get(step) if isinstance(found, dict) else None
-        if isinstance(found, str) and found:
-            try:
-                tokens = parse_qs(urlsplit(found.replace("&amp;", "&")).query).get(link.token)
-            except ValueError:
-                continue
-            if tokens:
-                yield link, tokens[-1]
+def _token(link: PageLink, value: JsonValue) -> str:
+    for step in link.pointer:
+        value = value.get(step) if isinstance(value, dict) else None
+    if not isinstance(value, str):
+        return ""
+    match = link.token.search(value)
+    return unquote_plus(match[1]) if match else ""

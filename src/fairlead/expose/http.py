@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from fairlead.errors import FairleadError, RequestTooLarge
@@ -96,11 +97,16 @@ async def _body(receive: Receive, limit: int) -> bytes:
 
 async def send_response(response: Response, send: Send, *, head: bool) -> None:
     """Send an answer; a HEAD request gets its headers only."""
-    headers = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.headers]
+    headers = [(_header_name(name), value.encode("latin-1", "replace")) for name, value in response.headers]
     if response.status != 204:
         headers.append((b"content-length", str(len(response.body)).encode()))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if head else response.body})
+
+
+@lru_cache(maxsize=1_000)
+def _header_name(name: str) -> bytes:
+    return name.encode("latin-1")
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -21,13 +21,13 @@ from mcp.shared.exceptions import MCPError
 
 from fairlead.engine.arguments import unknown_argument
 from fairlead.engine.execute import Runnable, execute
-from fairlead.errors import FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
+from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
 from fairlead.expose.http import AsgiApp, Receive, Response, Scope, Send, problem_response, send_response
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.problems import internal_error
 from fairlead.expose.records import record_failure, record_fault
 from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
-from fairlead.plan.model import Arguments, Operation, Plan, Tool
+from fairlead.plan.model import Operation, Plan, Tool
 from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.source import JsonValue
@@ -35,6 +35,7 @@ from fairlead.spec.source import JsonValue
 MCP_PATH = "/mcp"
 _LIST_TTL_MS = 300_000
 _LONGEST_INSTRUCTIONS = 2_000
+_EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ class _ToolRunner:
     async def call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
         """Run the tool; an error is an answer too."""
         try:
-            arguments = self._arguments(given)
-            result = await execute(self.runnable, arguments)
+            arguments, faults = self._arguments(given)
+            result = await execute(self.runnable, arguments, faults)
             return answer_of(self.tool, arguments, result, self.budget)
         except FairleadError as error:
             record_failure("mcp", self.tool.operation.name, error)
@@ -59,11 +60,16 @@ class _ToolRunner:
             record_fault("mcp", self.tool.name, fault)
             return error_answer(internal_error())
 
-    def _arguments(self, given: Mapping[str, JsonValue]) -> Arguments:
-        unknown = tuple(unknown_argument(name, self.names) for name in given if name not in self.names)
-        if unknown:
-            raise InvalidArguments(unknown)
-        return {self.names[name]: value for name, value in given.items() if value is not None}
+    def _arguments(self, given: Mapping[str, JsonValue]) -> tuple[dict[str, JsonValue], list[ArgumentFault]]:
+        faults = [unknown_argument(name, self.names) for name in given if name not in self.names]
+        named: dict[str, JsonValue] = {}
+        named |= {self.names[name]: value for name, value in given.items() if name in self.names and value is not None}
+        for parameter in self.tool.operation.parameters:
+            value = named.get(parameter.name)
+            # Models and clients write `1767225600` for "1767225600"; beyond 2^53 a client may have rounded it.
+            if parameter.type == "string" and type(value) is int and abs(value) <= _EXACT:
+                named[parameter.name] = str(value)
+        return named, faults
 
     def _renamed(self, error: FairleadError) -> FairleadError:
         """The same error with the names the model was shown."""

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
-from urllib.parse import quote, urlencode
 
-from fairlead.engine.execute import Result, Runnable, execute
-from fairlead.engine.fill import text_of
-from fairlead.engine.pages import Neighbour, neighbours
+from fairlead.engine.execute import Runnable, execute
 from fairlead.errors import FairleadError, MethodNotAllowed, NoSuchRoute
 from fairlead.expose.http import Answer, Request, Response, problem_response
 from fairlead.expose.inbound import InboundPolicy
+from fairlead.expose.links import RouteLinks, route_links
 from fairlead.expose.records import record_failure
 from fairlead.expose.rest_arguments import ArgumentReader, argument_reader
 from fairlead.expose.router import Found, Router
-from fairlead.plan.model import Arguments, Operation, Route
+from fairlead.plan.model import Operation, Route
 from fairlead.spec.diagnostics import closest_word
-from fairlead.spec.source import JsonValue
 
 StaticAnswers: TypeAlias = Mapping[str, Response]
 _GUARD = ("x-content-type-options", "nosniff")
@@ -31,19 +28,20 @@ class RestOperation:
     route: Route
     runnable: Runnable
     reader: ArgumentReader
+    links: RouteLinks
 
     async def answer(self, request: Request, path_values: Sequence[str]) -> Response:
         """Run the operation for one request; the upstream's bytes are the answer's bytes."""
-        arguments = self.reader.read(request, path_values)
+        arguments, faults = self.reader.read(request, path_values)
         try:
-            result = await execute(self.runnable, arguments)
+            result = await execute(self.runnable, arguments, faults)
         except FairleadError as error:
             record_failure("rest", self.route.operation.name, error)
             raise
         headers = [_GUARD, *result.headers]
         if result.content_type:
             headers.append(("content-type", result.content_type))
-        link = link_header(self.route, arguments, result)
+        link = self.links.header(arguments, result.value)
         if link:
             headers.append(("link", link))
         return Response(result.status, tuple(headers), result.body)
@@ -60,7 +58,9 @@ def rest_adapter(
     The document's routes come first, then `pages` (fixed answers by path, open to everyone who may reach
     the port). It never raises a FairleadError: each becomes a problem.
     """
-    operations = [RestOperation(route, runnables[route.operation], argument_reader(route)) for route in routes]
+    operations = [
+        RestOperation(route, runnables[route.operation], argument_reader(route), route_links(route)) for route in routes
+    ]
     router = Router((op.route.method, op.route.segments, op) for op in operations)
 
     async def answer(request: Request) -> Response:
@@ -120,49 +120,6 @@ def _like(route: Route, path: str) -> str:
     return "/" + "/".join(filled)
 
 
-def link_header(route: Route, arguments: Arguments, result: Result) -> str:
-    """The `Link` header of a page (RFC 8288), on our own URLs, relative to this host; empty when there is none."""
-    pagination = route.operation.pagination
-    if pagination is None:
-        return ""
-    return ", ".join(
-        f'<{route_url(route, neighbour.arguments)}>; rel="{neighbour.relation}"'
-        for neighbour in _neighbours(route, arguments, result)
-    )
-
-
-def _neighbours(route: Route, arguments: Arguments, result: Result) -> tuple[Neighbour, ...]:
-    assert route.operation.pagination is not None
-    return neighbours(route.operation.pagination, arguments, result.value)
-
-
-def route_url(route: Route, arguments: Arguments) -> str:
-    """The path and query that call a route with these arguments."""
-    in_path = {segment.parameter for segment in route.segments}
-    path = "".join(
-        f"/{quote(text_of(arguments[segment.parameter]), safe='')}" if segment.parameter else f"/{quote(segment.text)}"
-        for segment in route.segments
-    )
-    pairs = [(name, text) for name, value in arguments.items() if name not in in_path for text in _texts(value)]
-    return f"{path}?{urlencode(pairs, quote_via=quote)}" if pairs else path
-
-
-def _texts(value: JsonValue) -> list[str]:
-    return [text_of(item) for item in value] if isinstance(value, list) else [text_of(value)]
-
-
 def _shown(text: str) -> str:
     short = text if len(text) <= 120 else f"{text[:117]}..."
     return short if short.isprintable() else ascii(short)
-
-
-def example_call(route: Route, rest_url: str, known: Mapping[str, str]) -> str:
-    """A curl line for a route: `known` values where there are some, `<name>` for other required ones."""
-    path = "".join(
-        f"/{known.get(segment.parameter, f'<{segment.parameter}>')}" if segment.parameter else f"/{segment.text}"
-        for segment in route.segments
-    )
-    size = route.operation.pagination.size if route.operation.pagination else None
-    query = f"?{size}=5" if size else ""
-    verb = "" if route.method == "GET" else f"-X {route.method} "
-    return f"curl {verb}'{rest_url}{path}{query}'"

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from fairlead.engine.arguments import unknown_argument, wrong_type
-from fairlead.errors import ArgumentFault, InvalidArguments, RequestMalformed
+from fairlead.errors import ArgumentFault, RequestMalformed
 from fairlead.expose.http import Request
 from fairlead.plan.model import Parameter, Route
 from fairlead.spec.source import JsonValue
@@ -29,8 +29,8 @@ class ArgumentReader:
     headers: tuple[tuple[bytes, Parameter], ...]
     body: Parameter | None
 
-    def read(self, request: Request, path_values: Sequence[str]) -> dict[str, JsonValue]:
-        """The arguments of a request, or InvalidArguments with every fault, or RequestMalformed."""
+    def read(self, request: Request, path_values: Sequence[str]) -> tuple[dict[str, JsonValue], list[ArgumentFault]]:
+        """The arguments of a request, and the faults of those that cannot be read; or RequestMalformed."""
         arguments: dict[str, JsonValue] = {}
         faults: list[ArgumentFault] = []
         for parameter, text in zip(self.path, path_values, strict=True):
@@ -43,9 +43,7 @@ class ArgumentReader:
                 convert(parameter, [value.decode("latin-1")], arguments, faults)
         if request.body:
             self._read_body(request, arguments)
-        if faults:
-            raise InvalidArguments(tuple(faults))
-        return arguments
+        return arguments, faults
 
     def _read_query(self, query: bytes, arguments: dict[str, JsonValue], faults: list[ArgumentFault]) -> None:
         given: dict[str, list[str]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 from urllib.parse import unquote
@@ -51,16 +51,15 @@ class Router(Generic[Target]):
                 segments = [unquote(segment, errors="strict") for segment in segments]
             except UnicodeDecodeError:
                 raise RequestMalformed("The path is not UTF-8 once it is decoded.") from None
-        return next(_matches(self._root, segments, ()), None)
+        return _match(self._root, segments, 0, ())
 
 
-def _matches(node: _Node[Target], rest: list[str], values: tuple[str, ...]) -> Iterator[Found[Target]]:
-    if not rest:
-        if node.targets:
-            yield Found(node.targets, values)
-        return
-    head, tail = rest[0], rest[1:]
-    if head in node.literals:
-        yield from _matches(node.literals[head], tail, values)
-    if node.placeholder is not None and head:
-        yield from _matches(node.placeholder, tail, (*values, head))
+def _match(node: _Node[Target], segments: list[str], index: int, values: tuple[str, ...]) -> Found[Target] | None:
+    if index == len(segments):
+        return Found(node.targets, values) if node.targets else None
+    text = segments[index]
+    literal = node.literals.get(text)
+    found = _match(literal, segments, index + 1, values) if literal is not None else None
+    if found is None and node.placeholder is not None and text:
+        found = _match(node.placeholder, segments, index + 1, (*values, text))
+    return found

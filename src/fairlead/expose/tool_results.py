@@ -85,7 +85,7 @@ def _too_large(tool: Tool, arguments: Arguments, size: int, budget: int) -> Tool
             lines.append(f"Call {tool.name} again with {_shown(shown)}, and follow its next pages.")
     unused = [tool.aliases.get(name, name) for name in by_name if name not in arguments and not _is_token(tool, name)]
     if unused:
-        lines.append(f"Or narrow the call with {', '.join(unused)}.")
+        lines.append(f"{'Or n' if len(lines) > 1 else 'N'}arrow the call with {', '.join(unused)}.")
     return ToolAnswer(texts=("\n".join(lines),), is_error=True)
 
 

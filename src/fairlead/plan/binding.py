@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -227,7 +228,7 @@ def _pagination(entry: ConsumedEntry, parameters: Mapping[str, Parameter], findi
     if authored.size is not None and authored.size not in parameters:
         message = f"no parameter is called `{authored.size}`{did_you_mean(authored.size, parameters)}"
         findings.error((*at, "size"), "unknown-parameter", message)
-    return Pagination(links=tuple(links), size=authored.size)
+    return Pagination(links=tuple(links), tokens=frozenset(link.parameter for link in links), size=authored.size)
 
 
 def _page_link(
@@ -246,5 +247,6 @@ def _page_link(
         relation="next" if relation == "next" else "prev",
         pointer=tuple(steps),
         parameter=name,
-        token=link.token,
+        # Some upstreams escape their links as for HTML, hence the second spelling of `&`.
+        token=re.compile(rf"^[^#]*?[?&](?:amp;)?{re.escape(link.token)}=([^&#]*)"),
     )

@@ -114,8 +114,8 @@ class PageLink:
     relation: Literal["next", "prev"]
     pointer: tuple[str, ...]
     parameter: str
-    token: str
-    """The token's name in the query of the upstream's link."""
+    token: re.Pattern[str]
+    """Finds the token in the query of the upstream's link, still percent-encoded, as its first group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +123,8 @@ class Pagination:
     """How an answer leads to its neighbours; `size` is the parameter for the length of a page."""
 
     links: tuple[PageLink, ...]
+    tokens: frozenset[str]
+    """The parameters that hold tokens; no page keeps another page's."""
     size: str | None = None
 
 

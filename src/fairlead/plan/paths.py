@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 _PLACEHOLDER = re.compile(r"\{\{\s*([^{}/]+?)\s*\}\}|\{\s*([^{}/]+?)\s*\}")
 _DOT_SEGMENTS = frozenset({".", "..", "%2e", "%2e.", ".%2e", "%2e%2e"})
+_UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,16 @@ class PathTemplate:
         """
         parts = [self.literals[0]]
         for name, literal in zip(self.names, self.literals[1:], strict=True):
-            parts += [quote(values[name], safe=""), literal]
+            parts += (percent_encoded(values[name]), literal)
         path = "".join(parts)
-        for segment in path.split("/")[1:]:
-            if segment.lower() in _DOT_SEGMENTS:
-                raise ValueError("cannot be `.` or `..`")
+        if not _DOT_SEGMENTS.isdisjoint(path.lower().split("/")):
+            raise ValueError("cannot be `.` or `..`")
         return path
+
+
+def percent_encoded(text: str, safe: str = "") -> str:
+    """The text as it may stand in one segment or one query value; raises UnicodeEncodeError for half a surrogate."""
+    return text if _UNRESERVED.fullmatch(text) else quote(text, safe=safe)
 
 
 def parse_path(text: str) -> PathTemplate:

@@ -77,7 +77,7 @@ def environment(seed: int, project: int, slot: int, age: int) -> Environment:
     turning = number(seed, "renamed", project)
     if turning % 8 == 0 and age > turning % 11:
         name = f"{name}-platform"
-    size = 3 + number(seed, "size", project) % 24
+    size = 3 + number(seed, "size", project) % 18
     project_id = uuid(seed, "project", project)
     if slot < len(_STANDING):
         return Environment(project_id, name, uuid(seed, "environment", project, slot), _STANDING[slot], project, size)

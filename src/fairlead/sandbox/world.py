@@ -58,7 +58,7 @@ def world(seed: int, count: int, now_micros: int) -> World:
 def scene(history: World) -> Scene:
     """Who takes part: more projects, and longer-lived previews in blocks, the larger the history."""
     size = len(str(max(history.count // 100, 1)))
-    return Scene(history.seed, min(40, 1 + 3 * size), max(4, isqrt(history.blocks)))
+    return Scene(history.seed, min(40, max(3, 2 * size)), max(4, isqrt(history.blocks)))
 
 
 def block_start(history: World, block: int) -> int:
