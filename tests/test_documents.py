@@ -88,6 +88,77 @@ def test_a_bomb_of_aliases_is_refused_before_it_expands() -> None:
     assert time.process_time() - started < 1
 
 
+def test_depth_is_bounded_through_aliases_too() -> None:
+    """Sixty anchors, each fifty levels deep around the one before, would be three thousand levels."""
+    lines = ["a0: &a0 " + "[" * 50 + "]" * 50]
+    lines += [f"a{n}: &a{n} {'[' * 50}*a{n - 1}{']' * 50}" for n in range(1, 60)]
+    with pytest.raises(DocumentInvalid) as refused:
+        parse("\n".join(lines).encode(), "deep.yaml")
+    assert refused.value.diagnostics[0].code == "too-deep"
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("capability:\n  consumes:\n  -\n  - foo\n", {"wrong-type"}),
+        (
+            "capability: {consumes: [{namespace: x, resources: [{path: /a, operations: [{name: o, inputParameters: "
+            "[~, 1]}]}]}]}",
+            {"wrong-type"},
+        ),
+        ("capability: 5", {"wrong-type"}),
+        ("capability:\n  exposes: {a: 1}", {"wrong-type"}),
+        ("capability: {}\nsize: 100000000000000000000", {"out-of-range", "unknown-key"}),
+    ],
+)
+def test_wrong_shapes_of_every_kind_are_diagnostics(tmp_path: Path, text: str, codes: set[str]) -> None:
+    """Whatever stands where, `check` names it."""
+    file = tmp_path / "odd.yaml"
+    file.write_text(text)
+    found = {diagnostic.code for diagnostic in compile_document(load(file)).diagnostics}
+    assert codes <= found
+
+
+def test_an_overlay_removes_what_it_selects_and_nothing_else(seed: Path, tmp_path: Path) -> None:
+    """Thirteen inputs, of which one stays: places shift while others are removed."""
+    document, overlay = tmp_path / "x.yaml", tmp_path / "x.overlay.yaml"
+    document.write_bytes(seed.read_bytes())
+    operation = "$.capability.consumes[0].resources[0].operations[0]"
+    overlay.write_text(f"actions:\n- target: {operation}.inputParameters[?@.name != 'origin']\n  remove: true\n")
+    loaded = load(document)
+    inputs = loaded.document.capability.consumes[0].resources[0].operations[0].input_parameters
+    assert [parameter.name for parameter in inputs] == ["origin"]
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        "{target: $, remove: true}",
+        "{target: $, update: 5}",
+        "{target: '$[?@.x > 1e400]', update: {}}",
+        "{target: 5}",
+        "5",
+    ],
+)
+def test_an_action_that_cannot_be_carried_out_is_told(seed: Path, tmp_path: Path, action: str) -> None:
+    """At its place in the overlay; the document runs without it."""
+    document, overlay = tmp_path / "x.yaml", tmp_path / "x.overlay.yaml"
+    document.write_bytes(seed.read_bytes())
+    overlay.write_text(f"actions:\n- {action}\n")
+    assert {d.code for d in load(document).diagnostics} <= {"overlay-action", "overlay-target"}
+    assert load(document).diagnostics
+
+
+def test_an_overlay_may_remove_everything_below_the_root(seed: Path, tmp_path: Path) -> None:
+    """Children before parents, so that each is still there when its turn comes."""
+    document, overlay = tmp_path / "x.yaml", tmp_path / "x.overlay.yaml"
+    document.write_bytes(seed.read_bytes())
+    overlay.write_text("actions:\n- {target: '$..*', remove: true}\n")
+    with pytest.raises(DocumentInvalid) as refused:
+        load(document)
+    assert refused.value.diagnostics[0].code == "no-capability"
+
+
 def test_a_key_given_twice_is_told_with_both_lines() -> None:
     """The first one counts; the second is named with the line of the first."""
     source = parse(b"a: 1\nb: 2\na: 3\n", "twice.yaml")

@@ -13,6 +13,7 @@ from command import fairlead
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.inference import match_placeholders
+from fairlead.plan.model import Constant
 from fairlead.plan.parameters import arguments_schema, safe_aliases
 from fairlead.plan.paths import parse_path
 from fairlead.spec.load import load
@@ -66,12 +67,13 @@ def compiled(
     inputs: str = "[]",
     with_: str = "{}",
     method: str = "GET",
+    pins: dict[str, str] | None = None,
 ) -> Compilation:
     """A small document with these parts, compiled."""
     file = folder / "tides.yaml"
     text = DOCUMENT.format(upstream_path=upstream_path, route=route, inputs=inputs, with_=with_, method=method)
     file.write_text(text)
-    return compile_document(load(file))
+    return compile_document(load(file), pins)
 
 
 def test_explain_shows_where_everything_comes_from() -> None:
@@ -144,6 +146,48 @@ def test_a_pin_takes_an_argument_out_of_every_schema(seed: Path) -> None:
     assert [route.path for route in plan.routes] == ["/v1/organization/o-1/events", "/v1/organization/o-1/targets"]
     for operation in plan.operations:
         assert "organizationId" not in arguments_schema(operation.parameters)["properties"]  # type: ignore[operator]
+
+
+def test_a_pin_reaches_its_argument_by_either_name(tmp_path: Path) -> None:
+    """The caller's name or the upstream's: a pin that is accepted fixes something, in templates too."""
+    parts = {"inputs": "[{name: q, in: query}]", "with_": "{stationId: rest.station, q: 'x-{{term}}'}"}
+    for name in ("station", "stationId", "STATIONID"):
+        found = compiled(tmp_path, route="/v1/{station}", pins={name: "s1"}, **parts)
+        assert found.pinned == {name}
+        assert found.plan.routes[0].path == "/v1/s1"
+        assert [p.name for p in found.plan.operations[0].parameters] == ["term"]
+    found = compiled(tmp_path, route="/v1/{station}", pins={"term": "salt", "nothing": "1"}, **parts)
+    assert found.pinned == {"term"}
+    assert [item.supply for item in found.plan.operations[0].call.inputs if item.name == "q"] == [Constant("x-salt")]
+
+
+def test_true_and_one_are_different_operations(tmp_path: Path) -> None:
+    """Python takes them for equal; an upstream does not."""
+    file = tmp_path / "tides.yaml"
+    text = DOCUMENT.format(
+        upstream_path="/s", route="/v1/s", inputs="[{name: deep, in: query}]", with_="{deep: true}", method="GET"
+    )
+    file.write_text(text[: text.rindex("{deep: true}")] + "{deep: 1}")
+    operations = compile_document(load(file)).plan.operations
+    assert [operation.call.inputs[0].supply for operation in operations] == [Constant(True), Constant(1)]
+    assert len(operations) == 2
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        ({"route": "/v1/{stationId}.json"}, "partial-placeholder"),
+        ({"inputs": "[{name: Authorization, in: header}]"}, "reserved-header"),
+        ({"inputs": "[{name: day, in: path}]"}, "unplaced-input"),
+        ({"with_": "{deepth: rest.depth}"}, "unknown-input"),
+        ({"inputs": "[{name: day, in: query, x-fairlead-pattern: '(?<x'}]"}, "bad-pattern"),
+        ({"inputs": "[{name: day, in: formData}]"}, "unsupported-location"),
+        ({"route": "/v1/{stationId}/{nothing}/x"}, "unused-placeholder"),
+    ],
+)
+def test_what_is_not_served_as_written_is_told(tmp_path: Path, parts: dict[str, str], code: str) -> None:
+    """Nothing an author wrote is dropped in silence."""
+    assert code in {diagnostic.code for diagnostic in compiled(tmp_path, **parts).diagnostics}
 
 
 def test_several_documents_in_one_server_claim_nothing_twice(seed: Path) -> None:

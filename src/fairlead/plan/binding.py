@@ -23,12 +23,14 @@ from fairlead.plan.model import (
     PageLink,
     Pagination,
     Parameter,
+    Pin,
     Segment,
     Semantics,
     Supply,
     UpstreamCall,
     UpstreamInput,
 )
+from fairlead.plan.pins import Pins, Supplied, pinned_supply
 from fairlead.plan.templates import Template
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.model import Exposed, InputParameter
@@ -60,51 +62,74 @@ class Bound:
     route: tuple[Segment, ...]
 
 
-def bind(exposure: Exposure, entry: ConsumedEntry, pins: Mapping[str, str], findings: Findings) -> Bound:
+def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Findings) -> Bound:
     """Compile one exposure of one consumed operation."""
     own = {item.name: item for item in (*exposure.extra_inputs, *exposure.authored.input_parameters)}
     supplies = _supplies(exposure, entry, own, findings)
     parameters = _parameters(supplies, own)
     pairs, strays = _pair_route(exposure, parameters, supplies, findings)
-    for stray in strays:
-        parameters[stray] = Parameter(name=stray, type="string", location="path", required=True, rule="placeholder")
-    if exposure.route:
-        for name, parameter in parameters.items():
-            if name in pairs.values():
-                parameters[name] = replace(parameter, location="path", required=True)
-            elif parameter.location == "path" and name not in strays:
-                parameters[name] = replace(parameter, location="query")
-    inputs = tuple(
-        UpstreamInput(name=declared.name, location=declared.location, supply=_pin(supply, pins), rule=rule)
-        for declared, supply, rule in supplies
-    )
+    parameters |= {name: _unused(name) for name in strays}
+    _locate(parameters, pairs, strays, routed=bool(exposure.route))
+    _warn_of_unused(own, parameters, exposure, findings)
+    fixed = pins.among(parameters, supplies)
     operation = Operation(
         name=entry.authored.name,
         namespace=entry.upstream.namespace,
-        description=entry.authored.description or exposure.authored.description,
-        parameters=tuple(p for p in _in_reading_order(parameters.values()) if p.name not in pins),
+        description=entry.authored.description,
+        parameters=tuple(p for p in _in_reading_order(parameters.values()) if p.name not in fixed),
         call=UpstreamCall(
             upstream=entry.upstream,
             method=entry.authored.method,
             path=entry.path,
-            inputs=inputs,
+            inputs=tuple(_input(declared, supply, rule, fixed) for declared, supply, rule in supplies),
             raw_format=entry.authored.output_raw_format,
         ),
         semantics=method_semantics(entry.authored.method),
+        pins=tuple(fixed.values()),
         pagination=_pagination(entry, parameters, findings),
         response_schema=entry.authored.response_schema,  # type: ignore[arg-type]
     )
-    return Bound(operation, _bound_route(exposure.route, pairs, strays, pins))
+    return Bound(operation, _bound_route(exposure.route, pairs, strays, fixed))
 
 
-_Supplied = tuple[Declared, Supply, str]
+def _unused(name: str) -> Parameter:
+    return Parameter(name=name, type="string", location="path", required=True, rule="unused-placeholder")
+
+
+def _locate(parameters: dict[str, Parameter], pairs: Mapping[str, str], strays: Sequence[str], *, routed: bool) -> None:
+    """Say of each parameter whether the route holds it; a path input the route has lost is in the query."""
+    if not routed:
+        return
+    for name, parameter in parameters.items():
+        if name in pairs.values():
+            parameters[name] = replace(parameter, location="path", required=True)
+        elif parameter.location == "path" and name not in strays:
+            parameters[name] = replace(parameter, location="query")
+
+
+def _warn_of_unused(
+    own: Mapping[str, InputParameter], parameters: Mapping[str, Parameter], exposure: Exposure, findings: Findings
+) -> None:
+    for name in own:
+        if name not in parameters:
+            message = f"nothing upstream takes the input `{name}`, so callers cannot give it"
+            findings.warning(exposure.at, "unused-input", message)
+
+
+def _input(declared: Declared, supply: Supply, rule: str, fixed: Mapping[str, Pin]) -> UpstreamInput:
+    pinned = pinned_supply(supply, fixed)
+    if pinned is not supply:
+        rule = "pinned"
+    elif declared.location == "body" and rule in {"inherited", "declared"}:
+        rule = "json-body"
+    return UpstreamInput(name=declared.name, location=declared.location, supply=pinned, rule=rule)
 
 
 def _supplies(
     exposure: Exposure, entry: ConsumedEntry, own: Mapping[str, InputParameter], findings: Findings
-) -> list[_Supplied]:
+) -> list[Supplied]:
     given = dict(exposure.authored.with_)
-    supplied: list[_Supplied] = []
+    supplied: list[Supplied] = []
     for declared in entry.inputs:
         key = declared.name if declared.name in given else _key_like(declared.name, given)
         if key is not None:
@@ -131,7 +156,7 @@ def _supply_rule(supply: Supply) -> str:
     return "template-value" if isinstance(supply, Template) else "literal-value"
 
 
-def _parameters(supplies: Sequence[_Supplied], own: Mapping[str, InputParameter]) -> dict[str, Parameter]:
+def _parameters(supplies: Sequence[Supplied], own: Mapping[str, InputParameter]) -> dict[str, Parameter]:
     """The parameters that supply the inputs, under the names callers use."""
     parameters: dict[str, Parameter] = {}
     for declared, supply, _ in supplies:
@@ -156,7 +181,7 @@ def _in_reading_order(parameters: Iterable[Parameter]) -> list[Parameter]:
 
 
 def _pair_route(
-    exposure: Exposure, parameters: Mapping[str, Parameter], supplies: Sequence[_Supplied], findings: Findings
+    exposure: Exposure, parameters: Mapping[str, Parameter], supplies: Sequence[Supplied], findings: Findings
 ) -> tuple[dict[str, str], list[str]]:
     """Route placeholder → parameter, and the placeholders that nothing upstream takes."""
     placeholders = [segment.text for segment in exposure.route if segment.parameter is not None]
@@ -186,23 +211,18 @@ def _pair_route(
     return pairs, list(match.unmatched)
 
 
-def _pin(supply: Supply, pins: Mapping[str, str]) -> Supply:
-    if isinstance(supply, Argument) and supply.name in pins:
-        return Constant(pins[supply.name])
-    return supply
-
-
 def _bound_route(
-    route: tuple[Segment, ...], pairs: Mapping[str, str], strays: Sequence[str], pins: Mapping[str, str]
+    route: tuple[Segment, ...], pairs: Mapping[str, str], strays: Sequence[str], fixed: Mapping[str, Pin]
 ) -> tuple[Segment, ...]:
     bound = []
     for segment in route:
+        name = pairs.get(segment.text, segment.text if segment.text in strays else None)
         if segment.parameter is None:
             bound.append(segment)
-            continue
-        name = pairs.get(segment.text, segment.text if segment.text in strays else None)
-        pinned = name is not None and name in pins
-        bound.append(Segment(text=pins[name]) if pinned and name else Segment(text=segment.text, parameter=name))
+        elif name is not None and name in fixed:
+            bound.append(Segment(text=str(fixed[name].value)))
+        else:
+            bound.append(Segment(text=segment.text, parameter=name))
     return tuple(bound)
 
 

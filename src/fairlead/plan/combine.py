@@ -25,7 +25,7 @@ def _renamed(plan: Plan, routes: set[tuple[str, str]], tools: set[str]) -> Plan:
         free = _free_route(route, plan.namespace, routes)
         if free is not route:
             inferences.append(Inference(rule="prefixed", where=route.path, message=f"is served as {free.path}"))
-        routes.add(_shape(free))
+        routes.add(free.shape)
         own_routes.append(free)
     for tool in plan.tools:
         own = _free_tool(tool, plan.namespace, tools)
@@ -36,14 +36,10 @@ def _renamed(plan: Plan, routes: set[tuple[str, str]], tools: set[str]) -> Plan:
     return replace(plan, routes=tuple(own_routes), tools=tuple(own_tools), inferences=tuple(inferences))
 
 
-def _shape(route: Route) -> tuple[str, str]:
-    return route.method, "/".join("{}" if segment.parameter else segment.text for segment in route.segments)
-
-
 def _free_route(route: Route, namespace: str, taken: set[tuple[str, str]]) -> Route:
     prefix, number = namespace, 2
     candidate = route
-    while _shape(candidate) in taken:
+    while candidate.shape in taken:
         candidate = replace(route, segments=(Segment(text=prefix), *route.segments))
         prefix, number = f"{namespace}-{number}", number + 1
     return candidate

@@ -11,12 +11,13 @@ from fairlead.plan.consumed import ConsumedEntry, read_consumed
 from fairlead.plan.findings import Findings
 from fairlead.plan.model import Operation, Plan, Route, Segment, Semantics, Tool
 from fairlead.plan.parameters import safe_aliases
+from fairlead.plan.paths import PLACEHOLDER
+from fairlead.plan.pins import Pins
 from fairlead.spec.diagnostics import Diagnostic, did_you_mean, in_file_order
 from fairlead.spec.load import LoadedDocument
 from fairlead.spec.model import Adapter, Exposed, ExposedTool, OutputParameter
 from fairlead.spec.source import Path
 
-_PLACEHOLDER = re.compile(r"\{\{?\s*([^{}/]+?)\s*\}?\}")
 _IDENTITY = {None, "", "$", "$."}
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _KNOWN_ADAPTERS = ("rest", "mcp")
@@ -28,6 +29,8 @@ class Compilation:
 
     plan: Plan
     diagnostics: tuple[Diagnostic, ...]
+    pinned: frozenset[str]
+    """The pins, as they were given, that fixed something."""
     parameter_names: tuple[str, ...]
     """Every name a pin may use."""
 
@@ -35,8 +38,8 @@ class Compilation:
 def compile_document(loaded: LoadedDocument, pins: Mapping[str, str] | None = None) -> Compilation:
     """Decide everything the document decides.
 
-    `pins` fix arguments by name, case ignored, for every operation that has them. The plan of a document with
-    errors is good for `explain` only.
+    `pins` fix arguments for every operation that has them, by the caller's name or the upstream's, case ignored.
+    The plan of a document with errors is good for `explain` only.
     """
     return _Compiler(loaded, pins or {}).run()
 
@@ -49,10 +52,10 @@ class _Compiler:
         self.loaded = loaded
         self.findings = Findings(loaded.source)
         self.consumed = read_consumed(self.document, self.findings)
-        self.operations: dict[Operation, Operation] = {}
+        self.operations: dict[str, Operation] = {}
         self.routes: dict[tuple[str, str], tuple[Route, Path]] = {}
         self.tools: dict[str, tuple[Tool, Path]] = {}
-        self.pins = self._known_pins(pins)
+        self.pins = Pins(pins)
 
     def run(self) -> Compilation:
         for index, adapter in enumerate(self.document.capability.exposes):
@@ -69,13 +72,13 @@ class _Compiler:
         if not self.routes and not self.tools:
             self.findings.error(("capability",), "nothing-exposed", "the document exposes no operation and no tool")
         found = (*self.loaded.diagnostics, *self.findings.diagnostics)
-        return Compilation(self._plan(), in_file_order(found), self._parameter_names())
+        return Compilation(self._plan(), in_file_order(found), self.pins.used, self.pins.names)
 
     def _plan(self) -> Plan:
         document, info = self.document, self.document.info
         adapters = document.capability.exposes
         namespaces = [api.namespace for api in document.capability.consumes]
-        upstreams = dict.fromkeys(entry.upstream for entry in self.consumed.values())
+        operations = tuple(self.operations.values())
         return Plan(
             file=self.loaded.source.file,
             title=info.label or (namespaces[0] if namespaces else "Capability"),
@@ -83,11 +86,11 @@ class _Compiler:
             tags=tuple(info.tags),
             provider=next(iter(info.tags), ""),
             namespace=namespaces[0] if namespaces else "",
-            text=self.loaded.text,
-            operations=tuple(self.operations),
+            text=self.loaded.source.text,
+            operations=operations,
             routes=tuple(route for route, _ in self.routes.values()),
             tools=tuple(tool for tool, _ in self.tools.values()),
-            upstreams=tuple(upstreams),
+            upstreams=tuple(dict.fromkeys(operation.call.upstream for operation in operations)),
             instructions=next((a.instructions for a in adapters if a.type == "mcp" and a.instructions), ""),
             rest_port=_port(adapters, "rest"),
             mcp_port=_port(adapters, "mcp"),
@@ -98,7 +101,7 @@ class _Compiler:
 
     def _rest(self, adapter: Adapter, at: Path) -> None:
         for r, resource in enumerate(adapter.resources):
-            segments = _route_segments(resource.path)
+            segments = self._route_segments(resource.path, (*at, "resources", r, "path"))
             for o, operation in enumerate(resource.operations):
                 here = (*at, "resources", r, "operations", o)
                 exposure = Exposure(
@@ -121,15 +124,25 @@ class _Compiler:
                 )
                 self._add_route(route, here)
 
+    def _route_segments(self, path: str, at: Path) -> tuple[Segment, ...]:
+        segments = []
+        for text in path.lstrip("/").split("/"):
+            match = PLACEHOLDER.fullmatch(text)
+            name = match[1] or match[2] if match else None
+            segments.append(Segment(text=name or text, parameter=name))
+            if name is None and PLACEHOLDER.search(text):
+                message = f"a placeholder is a whole segment; `{text}` is served as it is written"
+                self.findings.warning(at, "partial-placeholder", message)
+        return tuple(segments)
+
     def _add_route(self, route: Route, at: Path) -> None:
-        shape = "/".join("{}" if segment.parameter else segment.text for segment in route.segments)
-        if (route.method, shape) in self.routes:
-            other, first = self.routes[route.method, shape]
+        if route.shape in self.routes:
+            other, first = self.routes[route.shape]
             line = self.findings.source.value_position(first).line
             message = f"{route.method} {route.path} is already exposed on line {line} as {other.path}"
             self.findings.error(at, "duplicate-route", message)
             return
-        self.routes[route.method, shape] = (route, at)
+        self.routes[route.shape] = (route, at)
 
     def _mcp(self, adapter: Adapter, at: Path) -> None:
         for index, authored in enumerate(adapter.tools):
@@ -188,7 +201,8 @@ class _Compiler:
             message = f"its inputs are those of `{entry.authored.name}`"
             self.findings.inferred("inherited", exposure.name, message)
         bound = bind(exposure, entry, self.pins, self.findings)
-        operation = self.operations.setdefault(bound.operation, bound.operation)
+        # By what it says rather than by equality, which takes `true` for `1`.
+        operation = self.operations.setdefault(repr(bound.operation), bound.operation)
         return Bound(operation, bound.route)
 
     def _called(self, authored: Exposed, at: Path) -> ConsumedEntry | None:
@@ -208,25 +222,9 @@ class _Compiler:
                 message = "only the mapping `$.` (the answer untouched) is supported yet"
                 self.findings.error((*at, "outputParameters", index), "unsupported-mapping", message)
 
-    def _known_pins(self, pins: Mapping[str, str]) -> dict[str, str]:
-        """The pins under the names the parameters have, case ignored."""
-        names = {name.lower(): name for name in self._parameter_names()}
-        return {names[name.lower()]: value for name, value in pins.items() if name.lower() in names}
-
-    def _parameter_names(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(d.name for entry in self.consumed.values() for d in entry.inputs))
-
 
 def _port(adapters: Iterable[Adapter], kind: str) -> int | None:
     return next((adapter.port for adapter in adapters if adapter.type == kind), None)
-
-
-def _route_segments(path: str) -> tuple[Segment, ...]:
-    segments = []
-    for text in path.lstrip("/").split("/"):
-        match = _PLACEHOLDER.fullmatch(text)
-        segments.append(Segment(text=match[1], parameter=match[1]) if match else Segment(text=text))
-    return tuple(segments)
 
 
 def _spoken(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fairlead.plan.findings import Findings
-from fairlead.plan.inference import Declared, declared_input, same_name
+from fairlead.plan.inference import RESERVED_HEADERS, Declared, declared_input, same_name
 from fairlead.plan.model import Authentication, TokenSchemeRule, Upstream
 from fairlead.plan.paths import PathTemplate, parse_path
 from fairlead.plan.templates import Template, parse_template
@@ -153,9 +153,7 @@ def _entry(
             message = f"`{name}` is a required string, because the path `{resource.path}` has `{{{name}}}`"
             findings.inferred("undeclared-placeholder", operation.name, message)
     for parameter in authored:
-        if parameter.location in {"formData", "cookie", "environment"}:
-            message = f"an input `in: {parameter.location}` is not supported yet"
-            findings.error(at, "unsupported-location", message)
+        _check_input(parameter, at, findings)
     if operation.body is not None:
         findings.error(
             (*at, "body"),
@@ -163,6 +161,23 @@ def _entry(
             "a `body` template is not supported yet; use an `in: body` input",
         )
     return ConsumedEntry(upstream=upstream, path=path, authored=operation, inputs=tuple(inputs), at=at)
+
+
+def _check_input(parameter: InputParameter, at: Path, findings: Findings) -> None:
+    if parameter.location in {"formData", "cookie", "environment"}:
+        message = f"the input `{parameter.name}` is `in: {parameter.location}`, which is not supported yet"
+        findings.error(at, "unsupported-location", message)
+    if parameter.location == "header" and parameter.name.lower() in RESERVED_HEADERS:
+        message = (
+            f"the header `{parameter.name}` is the connection's or the credential's; an argument is never sent as it"
+        )
+        findings.warning(at, "reserved-header", message)
+    if parameter.pattern is not None:
+        try:
+            re.compile(parameter.pattern)
+        except re.error as failure:
+            message = f"the pattern of `{parameter.name}` is no regular expression: {failure}"
+            findings.error(at, "bad-pattern", message)
 
 
 def _with_placeholders(inputs: list[Declared], path: PathTemplate) -> list[Declared]:

@@ -16,11 +16,11 @@ from fairlead.spec.model import InputParameter
 from fairlead.spec.source import JsonValue
 
 RULES: Mapping[str, str] = {
-    "placeholder": "`{x}` in a path is a parameter, percent-encoded as one segment",
     "undeclared-placeholder": "a placeholder nobody declares is a required string",
     "placeholder-case": "placeholders of route and upstream that differ in case only are the same parameter",
     "placeholder-punctuation": "… and those that differ in `-` and `_` only",
     "placeholder-position": "… and those left over that match by position and count",
+    "unused-placeholder": "a route's placeholder that nothing upstream takes is accepted and not sent",
     "caller-argument": "`rest.X`, `tools.X` and the adapter's own namespace mean the caller's argument X",
     "template-value": "another text in `with` that holds `{{x}}` is a template of arguments",
     "literal-value": "any other value in `with` is sent as it is",
@@ -29,7 +29,7 @@ RULES: Mapping[str, str] = {
     "identity-mapping": "`$.` hands the upstream's answer through untouched",
     "bind-variable": "`{{env.KEY}}` and `{{KEY}}` are the bind KEY, an environment variable",
     "safe-alias": "a name that model APIs refuse has a safe alias in the tool's schema",
-    "absent-argument": "an argument that is not given is not sent",
+    "prefixed": "what an earlier document of the same server has gets the namespace as a prefix",
     "pinned": "`--pin` fixes an argument for the whole server",
 }
 
@@ -38,6 +38,11 @@ _TYPES: Mapping[str, ParameterType] = {
     "boolean": "boolean", "bool": "boolean", "array": "array", "list": "array", "object": "object",
 }  # fmt: skip
 _CALLER_PREFIXES = ("rest", "tools", "mcp")
+# What the HTTP client, the connection or the credential decides; a caller's argument never replaces it.
+RESERVED_HEADERS = frozenset({
+    "authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
+    "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +66,7 @@ def declared_input(authored: InputParameter) -> Declared:
         kind = _TYPES.get(authored.type.lower(), "any")
     return Declared(
         name=authored.name,
-        location=cast("Location", location),
+        location=location,
         type=kind,
         required=location == "path" or bool(authored.required),
         description=" ".join(authored.description.split()),

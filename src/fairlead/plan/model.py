@@ -12,7 +12,7 @@ from fairlead.plan.templates import Template
 from fairlead.spec.source import JsonValue
 
 ParameterType: TypeAlias = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
-Location: TypeAlias = Literal["path", "query", "header", "body", "host"]
+Location: TypeAlias = Literal["path", "query", "header", "body"]
 Arguments: TypeAlias = Mapping[str, JsonValue]
 
 
@@ -137,7 +137,16 @@ class Semantics:
     idempotent: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """An argument the operator fixed: what it is for, and its value."""
+
+    parameter: Parameter
+    value: JsonValue
+
+
+# Compared by identity: `true` and `1` are equal in Python, and two operations that differ in them are not.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Operation:
     """What REST routes and MCP tools run: parameters in, one upstream call, its answer out."""
 
@@ -147,6 +156,7 @@ class Operation:
     parameters: tuple[Parameter, ...]
     call: UpstreamCall
     semantics: Semantics
+    pins: tuple[Pin, ...] = ()
     pagination: Pagination | None = None
     response_schema: Mapping[str, JsonValue] | None = field(default=None, hash=False)
 
@@ -173,6 +183,11 @@ class Route:
     name: str
     description: str
     operation: Operation
+
+    @property
+    def shape(self) -> tuple[str, str]:
+        """The method and the path without names; two routes of one shape cannot be told apart."""
+        return self.method, "/".join("{}" if segment.parameter else segment.text for segment in self.segments)
 
     @property
     def path(self) -> str:

@@ -40,7 +40,7 @@ def parameter_schema(parameter: Parameter) -> dict[str, JsonValue]:
         schema["type"] = parameter.type
     if parameter.type == "array":
         schema["items"] = {}
-    if parameter.location in {"path", "host"} and parameter.type == "string":
+    if parameter.location == "path" and parameter.type == "string":
         schema["minLength"] = 1
     bounds: dict[str, JsonValue] = {
         "format": parameter.format,
@@ -64,7 +64,7 @@ def _described(parameter: Parameter) -> dict[str, JsonValue]:
 
 
 def _plain(number: float | None) -> int | float | None:
-    return int(number) if number is not None and number == int(number) else number
+    return int(number) if number is not None and abs(number) < 2**53 and number == int(number) else number
 
 
 def safe_aliases(names: Iterable[str]) -> dict[str, str]:

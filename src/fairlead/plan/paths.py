@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-_PLACEHOLDER = re.compile(r"\{\{\s*([^{}/]+?)\s*\}\}|\{\s*([^{}/]+?)\s*\}")
+PLACEHOLDER = re.compile(r"\{\{\s*([^{}/]+?)\s*\}\}|\{\s*([^{}/]+?)\s*\}")
 _DOT_SEGMENTS = frozenset({".", "..", "%2e", "%2e.", ".%2e", "%2e%2e"})
 _UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")
 
@@ -34,6 +34,8 @@ class PathTemplate:
         parts = [self.literals[0]]
         for name, literal in zip(self.names, self.literals[1:], strict=True):
             parts += (percent_encoded(values[name]), literal)
+        if "" in values.values():
+            raise ValueError("must not be empty")
         path = "".join(parts)
         if not _DOT_SEGMENTS.isdisjoint(path.lower().split("/")):
             raise ValueError("cannot be `.` or `..`")
@@ -50,7 +52,7 @@ def parse_path(text: str) -> PathTemplate:
     if not text.startswith("/"):
         text = f"/{text}"
     literals, names, end = [], [], 0
-    for match in _PLACEHOLDER.finditer(text):
+    for match in PLACEHOLDER.finditer(text):
         literals.append(_encode_literal(text[end : match.start()]))
         names.append(match[1] or match[2])
         end = match.end()

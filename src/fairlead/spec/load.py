@@ -14,15 +14,11 @@ from fairlead.spec.source import Source, read_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedDocument:
-    """A document as read: the model, where everything stands, and what was found so far.
-
-    `text` is the file as its author wrote it, for showing.
-    """
+    """A document as read: the model, where everything stands, and what was found so far."""
 
     document: Document
     source: Source
     diagnostics: tuple[Diagnostic, ...]
-    text: str
 
     @property
     def runnable(self) -> bool:
@@ -43,5 +39,4 @@ def load(path: Path, overlay: Path | None = None) -> LoadedDocument:
     diagnostics = [*source.diagnostics, *diagnostics]
     if document is None:
         raise DocumentInvalid(diagnostics)
-    text = path.read_text(encoding="utf-8-sig")
-    return LoadedDocument(document=document, source=source, diagnostics=tuple(diagnostics), text=text)
+    return LoadedDocument(document=document, source=source, diagnostics=tuple(diagnostics))

@@ -20,7 +20,10 @@ from fairlead.spec.source import JsonValue, Path, Source, walk
 def overlay_beside(document: FilePath) -> FilePath | None:
     """The overlay that belongs to a document by its name, if there is one."""
     candidate = document.with_name(f"{document.stem}.overlay{document.suffix}")
-    return candidate if candidate.is_file() else None
+    try:
+        return candidate if candidate.is_file() else None
+    except OSError:
+        return None
 
 
 def apply_overlay(source: Source, overlay: Source) -> Source:
@@ -56,10 +59,15 @@ def _targets(value: JsonValue, action: JsonValue) -> list[Path]:
         raise ValueError("an action needs `update` or `remove: true`")
     try:
         nodes = jsonpath.find(cast("str", action["target"]), cast("dict[str, object]", value))
-    except jsonpath.JSONPathError as failure:
-        raise ValueError(f"the target is no JSONPath: {failure.args[0]}") from failure
-    # Removing from the end keeps the indices of what is still to be removed.
-    return sorted((tuple(node.location) for node in nodes), key=str, reverse=action.get("remove") is True)
+    except (jsonpath.JSONPathError, ArithmeticError, RecursionError) as failure:
+        raise ValueError(f"the target is no JSONPath: {failure}") from failure
+    paths: list[Path] = [tuple(node.location) for node in nodes]
+    if () in paths and (action.get("remove") is True or not isinstance(action["update"], dict)):
+        raise ValueError("the whole document can only be updated with a mapping, not removed or replaced")
+    if action.get("remove") is True:
+        # From the end and from within, so that the places of what is still to be removed stay what they were.
+        paths.sort(key=lambda path: [(isinstance(part, int), part) for part in path], reverse=True)
+    return paths
 
 
 def _fault(overlay: Source, path: Path, message: str) -> Diagnostic:
@@ -99,6 +107,8 @@ class _Merge:
         holder = self._at(target[:-1])
         if isinstance(holder, (dict, list)):
             del holder[target[-1]]  # type: ignore[arg-type]
+        if isinstance(holder, dict):
+            self.keys.pop(target, None)
 
     def _merge(
         self,

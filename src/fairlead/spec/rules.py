@@ -60,22 +60,29 @@ def read_model(source: Source) -> tuple[Document | None, list[Diagnostic]]:
 
 
 def _diagnostic(source: Source, path: Path, finding: _Finding) -> Diagnostic:
-    key = str(path[-1]) if path else "document"
+    key = _key(path)
     if finding["type"] == "missing":
-        message = f"{_noun(path[:-1])} needs `{key}`"
+        message = f"{_noun(path[:-1])} needs {key}"
         return Diagnostic(position=source.value_position(path[:-1]), code="missing-key", message=message)
     position = source.value_position(path)
     given = finding["input"]
     if finding["type"] == "literal_error":
         known = [word.strip("'") for word in str(finding["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
         hint = did_you_mean(str(given), known) or f"; use one of {', '.join(known)}"
-        message = f"`{key}` cannot be `{_short(given)}`{hint}"
+        message = f"{key} cannot be `{_short(given)}`{hint}"
         return Diagnostic(position=position, code="unknown-value", message=message)
     if finding["type"] in {"greater_than_equal", "less_than_equal"}:
-        message = f"`{key}` is out of range: {_short(given)}"
+        message = f"{key} is out of range: {_short(given)}"
         return Diagnostic(position=position, code="out-of-range", message=message)
-    message = f"`{key}` must be {_expected(finding['type'])}, not {_kind(given)}"
+    message = f"{key} must be {_expected(finding['type'])}, not {_kind(given)}"
     return Diagnostic(position=position, code="wrong-type", message=message)
+
+
+def _key(path: Path) -> str:
+    if not path:
+        return "the document"
+    last = path[-1]
+    return f"`{last}`" if isinstance(last, str) else f"item {last + 1} of `{path[-2]}`"
 
 
 def _unknown_keys(source: Source, value: JsonValue, model: type[BaseModel], path: Path) -> Iterator[Diagnostic]:
@@ -119,30 +126,39 @@ def _source_path(value: JsonValue, location: Path) -> Path:
     """The part of a pydantic location that exists in the document (it also names union members)."""
     path: list[str | int] = []
     for index, part in enumerate(location):
-        child = _child(value, part)
-        if child is None and not (index == len(location) - 1 and isinstance(value, dict)):
+        if not _has(value, part):
+            if index == len(location) - 1 and isinstance(value, dict):
+                path.append(part)
             continue
-        value = child
+        value = _child(value, part)
         path.append(part)
     return tuple(path)
 
 
+def _has(value: JsonValue, part: str | int) -> bool:
+    if isinstance(value, dict):
+        return part in value
+    return isinstance(value, list) and isinstance(part, int) and part < len(value)
+
+
 def _child(value: JsonValue, part: str | int) -> JsonValue:
     if isinstance(value, dict) and isinstance(part, str):
-        return value.get(part)
-    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
+        return value[part]
+    return value[part] if isinstance(value, list) and isinstance(part, int) else None
 
 
 def _blank(value: JsonValue, path: Path, *, missing: bool) -> None:
     for part in path[:-1]:
-        value = value[part]  # type: ignore[index]
+        if not _has(value, part):  # what held it was blanked before
+            return
+        value = _child(value, part)
     last = path[-1] if path else ""
     if isinstance(value, dict) and isinstance(last, str):
         if missing:
             value[last] = {} if last == "capability" else "GET" if last == "method" else ""
         else:
             value.pop(last, None)
-    elif isinstance(value, list) and isinstance(last, int):
+    elif isinstance(value, list) and isinstance(last, int) and last < len(value):
         value[last] = {}
 
 

@@ -44,6 +44,7 @@ class Source:
     """
 
     file: str
+    text: str
     value: JsonValue
     keys: Mapping[Path, Position]
     values: Mapping[Path, Position]
@@ -109,7 +110,7 @@ def parse(data: bytes, name: str) -> Source:
         ) from failure
     if builder.documents == 0:
         raise _refused(Position(name, 1, 1), "empty-document", "the file is empty")
-    return Source(name, builder.root, builder.keys, builder.values, tuple(builder.diagnostics))
+    return Source(name, text, builder.root, builder.keys, builder.values, tuple(builder.diagnostics))
 
 
 def _refused(position: Position, code: str, message: str) -> DocumentInvalid:
@@ -124,8 +125,18 @@ class _Container:
     value: dict[str, JsonValue] | list[JsonValue]
     anchor: str | None
     nodes_before: int
+    height: int = 1
     key: str | None = None
     key_position: Position | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """What an anchor stands for: how many values once expanded, and how many levels."""
+
+    value: JsonValue
+    nodes: int
+    height: int
 
 
 @dataclass(slots=True)
@@ -139,7 +150,7 @@ class _Builder:
     keys: dict[Path, Position] = field(default_factory=dict)
     values: dict[Path, Position] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    anchors: dict[str, tuple[JsonValue, int]] = field(default_factory=dict)
+    anchors: dict[str, _Anchored] = field(default_factory=dict)
     open: list[_Container] = field(default_factory=list)
 
     def take(self, event: yaml.Event) -> None:
@@ -167,10 +178,14 @@ class _Builder:
             self._take_key(holder, event)
             return
         value = self._scalar_value(event)
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            message = "a whole number has at most 64 bits here; write it as a text, in quotes"
+            self.diagnostics.append(Diagnostic(position=self._at(event), code="out-of-range", message=message))
+            value = 0
         self._count(event, 1)
         self._place(value, self._at(event))
         if event.anchor:
-            self.anchors[event.anchor] = (value, 1)
+            self.anchors[event.anchor] = _Anchored(value, 1, 0)
 
     def _take_key(self, holder: _Container, event: yaml.ScalarEvent) -> None:
         key, where = event.value, self._at(event)
@@ -206,8 +221,11 @@ class _Builder:
 
     def _close(self) -> None:
         closed = self.open.pop()
+        if self.open:
+            self.open[-1].height = max(self.open[-1].height, closed.height + 1)
         if closed.anchor:
-            self.anchors[closed.anchor] = (closed.value, self.nodes - closed.nodes_before)
+            nodes = self.nodes - closed.nodes_before
+            self.anchors[closed.anchor] = _Anchored(closed.value, nodes, closed.height)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self.anchors:
@@ -219,9 +237,13 @@ class _Builder:
         holder = self.open[-1] if self.open else None
         if holder and isinstance(holder.value, dict) and holder.key is None:
             raise _refused(self._at(event), "key-not-text", "a key must be a plain text, not an alias")
-        value, nodes = self.anchors[event.anchor]
-        self._count(event, nodes)
-        self._place(value, self._at(event))
+        anchored = self.anchors[event.anchor]
+        if len(self.open) + anchored.height > MAX_DEPTH:
+            raise _refused(self._at(event), "too-deep", f"the document nests deeper than {MAX_DEPTH} levels")
+        if holder:
+            holder.height = max(holder.height, anchored.height + 1)
+        self._count(event, anchored.nodes)
+        self._place(anchored.value, self._at(event))
 
     def _count(self, event: yaml.Event, nodes: int) -> None:
         # An alias counts as everything it stands for: a bomb of aliases is refused before anyone expands it.
