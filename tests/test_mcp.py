@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from fairlead.plan.compile import compile_document
 from fairlead.sandbox.options import SandboxOptions
 from fairlead.spec.load import load
 from serving import Gateway
+from small_documents import small_plan
 from stand_in import stand_in
 
 EVENTS, TARGETS = "get-all-events-inside-organization", "get-available-event-targets-filter"
@@ -104,7 +106,7 @@ def test_a_result_over_the_budget_says_how_to_narrow_the_call() -> None:
         ({"page": 1, "pageSize": "x"}, ["`page` is not a parameter", "`pageSize` must be a number"]),
         ({"continueToken": 1795411799382110000}, ["`continueToken` must be a string"]),
         ({"continueToken": "1", "stepBackToken": "2"}, ["The upstream answered 400"]),
-        ({"eventType": "NEVER_HEARD_OF"}, ["The upstream answered 400"]),
+        ({"eventType": "NEVER_HEARD_OF"}, ["The upstream answered 400", "It concerns `eventType`; known values are"]),
     ],
 )
 def test_bad_arguments_are_an_error_a_model_can_act_on(
@@ -142,6 +144,7 @@ def test_whole_numbers_of_any_length_harm_nobody(gateway: Gateway) -> None:
         ({"status": 429, "headers": {"retry-after": "30"}}, ["answered 429", "retry-after: 30"]),
         ({"status": 500, "body": b"<h1>x</h1>"}, ["answered 500", "Try again later"]),
         ({"body": b"<h1>x</h1>", "headers": {"content-type": "text/html"}}, ["not JSON but `text/html`"]),
+        ({"status": 404, "body": b"{}"}, ["answered 404", "Look at `organizationId`."]),
     ],
 )
 def test_an_upstream_failure_is_an_error_with_status_and_reason(answer: dict[str, object], words: list[str]) -> None:
@@ -233,3 +236,103 @@ capability:
     assert up.asked[0][0] == "GET /things?$filter=a%20b&page%5Bsize%5D=2"
     assert not good["result"].get("isError")  # type: ignore[union-attr]
     assert "`page_size` must be a whole number" in texts(bad["result"])[0]  # type: ignore[arg-type]
+
+
+def test_a_next_page_that_cannot_be_reached_is_told_with_a_way_around_it() -> None:
+    """A model must not take the page for the last one."""
+    body = b'{"events": [], "links": {"next": "/e?continueToken=5", "previous": "/e?stepBackToken=6"}}'
+    with stand_in(body=body) as up, serving.gateway(upstream=up.url) as running:
+        result = call(running, continueToken="5", pageSize=10)
+    said = texts(result)
+    assert said[0] == body.decode()
+    assert said[1].startswith(
+        "The next link of the upstream leads back to this page, so there may be more. "
+        f"Call {EVENTS} again with another pageSize, or narrower, with fromTimestamp, toTimestamp,"
+    )
+    assert "fairlead/nextPage" not in result.get("_meta", {})  # type: ignore[operator]
+
+
+def test_the_text_of_an_answer_is_the_upstreams_own() -> None:
+    """Spaces, escapes and digits as they came; what is structured keeps whole numbers of any length too."""
+    body = b'{ "n": 123456789012345678901234567890, "s": "\\u00e9", "x": 1.50 }'
+    with stand_in(body=body) as up, serving.gateway(upstream=up.url) as running:
+        result = call(running)
+    assert texts(result) == [body.decode()]
+    assert result["structuredContent"] == {"n": 123456789012345678901234567890, "s": "é", "x": 1.5}
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_an_empty_answer_is_a_success_that_says_so(status: int) -> None:
+    """There is nothing to structure."""
+    with stand_in(status=status, body=b"", headers={}) as up, serving.gateway(upstream=up.url) as running:
+        result = call(running)
+    assert not result.get("isError")
+    assert texts(result) == [f"The upstream answered {status} with no content."]
+    assert "structuredContent" not in result
+
+
+def test_null_is_a_value_where_any_value_is_taken(tmp_path: Path) -> None:
+    """It reaches the upstream as it does over REST; elsewhere it is an absent argument."""
+    inputs = "[{name: odd, in: query, type: mystery}, {name: plain, in: query}]"
+    with stand_in() as up, serving.gateway(plans=(small_plan(tmp_path, inputs),), upstream=up.url) as running:
+        post(running.mcp_url, "tools/call", name="tides", arguments={"odd": None, "plain": None})
+        httpx2.get(f"{running.rest_url}/v1/tides?odd=null")
+    assert [line for line, _ in up.asked] == ["GET /tides?odd=null"] * 2
+
+
+def test_null_is_not_repeated_in_the_call_of_the_next_page() -> None:
+    """The announced call says what was said, no more."""
+    with stand_in(body=b'{"links": {"next": "/e?continueToken=5"}}') as up, serving.gateway(upstream=up.url) as running:
+        result = call(running, eventType=None, pageSize=2)
+    announced = result["_meta"]["fairlead/nextPage"]["arguments"]  # type: ignore[index]
+    assert announced == {"organizationId": running.organization_id, "pageSize": 2, "continueToken": "5"}
+
+
+@pytest.mark.parametrize("where", ["query", "body"])
+@pytest.mark.parametrize("number", [float("inf"), float("nan")])
+def test_infinity_inside_an_object_is_refused_and_not_sent_as_null(tmp_path: Path, where: str, number: float) -> None:
+    """JSON has no word for it."""
+    plan = small_plan(tmp_path, f"[{{name: thing, in: {where}, type: object}}]", method="POST")
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        result = post(running.mcp_url, "tools/call", name="tides", arguments={"thing": {"n": [number]}})["result"]
+    assert "`thing` holds what JSON cannot carry" in texts(result)[0]  # type: ignore[arg-type]
+    assert not up.asked
+
+
+@pytest.mark.parametrize("where", ["query", "body"])
+def test_long_whole_numbers_inside_an_object_are_sent_exactly(tmp_path: Path, where: str) -> None:
+    """Beyond 64 bits too."""
+    plan = small_plan(tmp_path, f"[{{name: thing, in: {where}, type: object}}]", method="POST")
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        post(running.mcp_url, "tools/call", name="tides", arguments={"thing": {"n": 10**30}})
+    assert f"{10**30}" in up.asked[0][0] + up.bodies[0].decode()
+
+
+def test_a_crowd_of_unknown_arguments_is_answered_at_once(gateway: Gateway) -> None:
+    """Only the first are looked at closely and told."""
+    result = call(gateway, **{f"x{n}": 1 for n in range(100_000)})
+    assert len(texts(result)[0]) < 10_000
+    assert "and 99,980 more" in texts(result)[0]
+
+
+def test_no_sentence_has_two_ends(gateway: Gateway) -> None:
+    """A question is not followed by a full stop."""
+    assert "?." not in texts(call(gateway, pagesize=5))[0]
+
+
+@pytest.mark.parametrize("reason", ["Bad event_type", "event-type is wrong", "eventType: no", "the event type"])
+def test_a_refusal_names_the_argument_its_reason_is_about(reason: str) -> None:
+    """However the upstream spells it; the known values are there to choose from."""
+    body = json.dumps({"detail": reason}).encode()
+    with stand_in(status=400, body=body) as up, serving.gateway(upstream=up.url) as running:
+        said = texts(call(running, eventType="X", origin="API"))[0]
+    assert "It concerns `eventType`; known values are CREATE, UPDATE," in said
+    assert "`origin`" not in said
+
+
+def test_instructions_end_with_a_whole_word(tmp_path: Path) -> None:
+    """Long ones are cut, and show it."""
+    plan = replace(small_plan(tmp_path, "[]"), instructions="seaworthy " * 300)
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        found = post(running.mcp_url, "server/discover")["result"]
+    assert found["instructions"].endswith("seaworthy …")  # type: ignore[index]

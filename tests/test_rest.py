@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import json
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 import serving
+from fairlead.expose.links import example_call
+from fairlead.expose.openapi import description_bytes, openapi_document
 from fairlead.sandbox.options import SandboxOptions
 from serving import NOW, Gateway
+from small_documents import PAGED, small_plan
 from stand_in import stand_in
 
 
@@ -238,3 +244,106 @@ def test_a_pinned_organization_is_the_only_one(gateway: Gateway) -> None:
         description = httpx2.get(f"{running.rest_url}/openapi.json").json()
     operation = description["paths"][f"/v1/organization/{gateway.organization_id}/events"]["get"]
     assert "organizationid" not in {parameter["name"].lower() for parameter in operation["parameters"]}
+
+
+@pytest.mark.parametrize(
+    ("token", "notice"),
+    [
+        ("5", "the next link of the upstream leads back to this page, so there may be more"),
+        ("5" * 3_000, "the next link of the upstream has a token of 3,000 characters where 2,000 can be followed"),
+    ],
+)
+def test_a_next_link_that_leads_nowhere_is_told_and_not_followed(token: str, notice: str) -> None:
+    """A page that is not the last one must not look like it; its bytes stay as they are."""
+    body = f'{{"events": [], "links": {{"next": "/e?continueToken={token}"}}}}'.encode()
+    with stand_in(body=body) as up, serving.gateway(upstream=up.url) as running, capture_logs() as records:
+        answer = httpx2.get(running.route() + "?continueToken=5")
+    assert (answer.status_code, answer.content) == (200, body)
+    assert [record["event"] for record in records] == ["page link dropped"]
+    assert answer.headers["fairlead-notice"].startswith(notice)
+    assert "link" not in answer.headers
+
+
+def test_a_page_link_has_no_argument_that_belongs_in_a_header(tmp_path: Path) -> None:
+    """Whoever follows the link sends their own headers; in the query the argument would be refused."""
+    inputs = "[{name: after, in: query}, {name: size, in: query, type: integer}, {name: x-who, in: header}]"
+    plan = small_plan(tmp_path, inputs, extensions=PAGED)
+    with stand_in(body=b'{"next": "?after=2"}') as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        first = httpx2.get(f"{running.rest_url}/v1/tides?size=3", headers={"x-who": "me"})
+        assert first.links["next"]["url"] == "/v1/tides?size=3&after=2"
+        assert httpx2.get(urljoin(running.rest_url, first.links["next"]["url"])).status_code == 200
+
+
+def test_a_header_beyond_ascii_costs_nobody_the_answer() -> None:
+    """The upstream's other headers and its body arrive."""
+    headers = {"x-city": "Orléans", "etag": '"1"', "content-type": "application/json"}
+    with stand_in(headers=headers) as up, serving.gateway(upstream=up.url) as running:
+        answer = httpx2.get(running.route())
+    assert (answer.status_code, answer.headers["etag"], answer.content) == (200, '"1"', up.body)
+
+
+def test_an_argument_of_a_template_that_is_absent_leaves_its_input_out(tmp_path: Path) -> None:
+    """`x-{{term}}` without a term is not sent, rather than a fault of ours."""
+    inputs = "[{name: term, in: query}, {name: range, in: query}]"
+    plan = small_plan(tmp_path, inputs, with_="{term: rest.term, range: 'x-{{term}}'}")
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        for query in ("", "?term=5"):
+            assert httpx2.get(f"{running.rest_url}/v1/tides{query}").status_code == 200
+    assert [line for line, _ in up.asked] == ["GET /tides", "GET /tides?term=5&range=x-5"]
+
+
+def test_an_upstreams_page_cannot_run_on_our_origin(gateway: Gateway) -> None:
+    """Answers and problems alike are inert in a browser."""
+    for answer in (httpx2.get(gateway.route()), httpx2.get(gateway.route() + "?no=1")):
+        assert answer.headers["content-security-policy"] == "sandbox; default-src 'none'"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_failed_path_is_never_its_own_correction(gateway: Gateway) -> None:
+    """An empty segment is answered with the placeholder that it should fill."""
+    answer = httpx2.get(f"{gateway.rest_url}/v1/organization//events")
+    assert answer.json()["remedy"] == "Did you mean `/v1/organization/{organizationid}/events`?"
+
+
+def test_an_answer_that_claims_json_and_is_none_is_told_with_the_place() -> None:
+    """Not "not JSON but application/json"."""
+    with stand_in(body=b'{"a": 1,\n x}') as up, serving.gateway(upstream=up.url) as running:
+        detail = httpx2.get(running.route()).json()["detail"]
+    assert detail == "The upstream's answer is not valid JSON (line 2, column 2)."
+
+
+def test_an_example_call_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    """Placeholders and quotes of the path stay inside the quotes; a size that nobody may give is left out."""
+    inputs = "[{name: after, in: query}, {name: size, in: query, type: integer}]"
+    plan = small_plan(tmp_path, inputs, path="/v1/it's here", extensions=PAGED)
+    assert example_call(plan.routes[0], "http://localhost:1", {}) == "curl 'http://localhost:1/v1/it%27s%20here?size=5'"
+    fixed = small_plan(tmp_path, inputs, extensions=PAGED, pins={"size": "3"})
+    assert example_call(fixed.routes[0], "http://localhost:1", {}) == "curl 'http://localhost:1/v1/tides'"
+
+
+def test_routes_that_differ_in_a_placeholders_name_share_one_description(tmp_path: Path) -> None:
+    """OpenAPI has one path item for one shape of path; each operation keeps its arguments in it."""
+    plans = [
+        small_plan(
+            tmp_path, "[{name: q, in: query}]", method=method, path=f"/v1/{{{name}}}", with_=f"{{q: rest.{name}}}"
+        )
+        for method, name in (("GET", "port"), ("POST", "harbour"))
+    ]
+    with stand_in() as up, serving.gateway(plans=tuple(plans), upstream=up.url) as running:
+        described = httpx2.get(f"{running.rest_url}/openapi.json").json()["paths"]
+        for method in ("GET", "POST"):
+            assert httpx2.request(method, f"{running.rest_url}/v1/a").status_code == 200
+    assert list(described) == ["/v1/{port}"]
+    assert {method: operation["parameters"][0]["name"] for method, operation in described["/v1/{port}"].items()} == {
+        "get": "port",
+        "post": "port",
+    }
+
+
+def test_a_bound_beyond_64_bits_can_be_described(tmp_path: Path) -> None:
+    """It is a number of the document like any other."""
+    plan = small_plan(tmp_path, "[{name: depth, in: query, type: integer, x-fairlead-maximum: 1.0e+30}]")
+    document = openapi_document([plan], version="1")
+    for indented in (False, True):
+        described = json.loads(description_bytes(document, indented=indented))
+        assert described["paths"]["/v1/tides"]["get"]["parameters"][0]["schema"]["maximum"] == 1e30

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socket
 import subprocess
 import sys
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx2
 import pytest
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 import serving
 from command import environment, fairlead
+from fairlead.expose.inbound import is_loopback
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID
 from fairlead.settings import Secret, read_settings
 from fairlead.upstream.auth import api_key, basic, bearer
@@ -206,6 +208,74 @@ def test_a_credential_never_shows_itself() -> None:
     ):
         assert CANARY not in repr(credential) + str(credential) + str(credential.masked_headers())
         assert credential.scrub(f"x{CANARY}y") == "x***y"
+
+
+SECRET = "s3cret/with+signs=and more"
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        SECRET,
+        quote(SECRET, safe=""),
+        quote(SECRET, safe="").lower(),
+        quote_plus(SECRET),
+        base64.b64encode(SECRET.encode()).decode(),
+        base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    ],
+)
+def test_a_credential_is_recognized_in_every_spelling(spelling: str) -> None:
+    """Upstreams repeat addresses and headers as they read them."""
+    assert spelling not in api_key("key", Secret(SECRET), "query").scrub(f"no {spelling} here")
+
+
+@pytest.mark.parametrize("form", ['{{"detail": "{}"}}', "{}"])
+def test_no_part_of_a_credential_shows_at_the_end_of_a_long_reason(form: str) -> None:
+    """The reason is scrubbed before it is cut."""
+    chosen = serving.settings_for_tests(secrets={"QOVERY_API_KEY": Secret(CANARY)})
+    for length in (290, 1_990):
+        body = form.format("a" * length + CANARY).encode()
+        with stand_in(status=400, body=body) as up, serving.gateway(upstream=up.url, settings=chosen) as running:
+            assert CANARY[:5] not in httpx2.get(running.route()).text
+
+
+def test_a_credential_in_a_header_that_is_passed_on_is_masked() -> None:
+    """Whatever the upstream puts there."""
+    chosen = serving.settings_for_tests(secrets={"QOVERY_API_KEY": Secret(CANARY)})
+    headers = {"etag": f'"{CANARY}"', "x-ratelimit-token": CANARY, "content-type": f"application/json; key={CANARY}"}
+    with stand_in(headers=headers) as up, serving.gateway(upstream=up.url, settings=chosen) as running:
+        answer = httpx2.get(running.route())
+    assert answer.status_code == 200
+    assert CANARY not in str(answer.headers)
+    assert answer.headers["etag"] == '"***"'
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True), ("LOCALHOST", True),
+        ("127.example.com", False), ("0.0.0.0", False), ("::", False), ("192.0.2.1", False), ("", False),
+    ],
+)  # fmt: skip
+def test_only_addresses_of_this_machine_are_loopback(host: str, loopback: bool) -> None:
+    """A name that begins like one is a place on the network."""
+    assert is_loopback(host) is loopback
+
+
+def test_a_log_that_cannot_be_written_costs_nobody_the_answer() -> None:
+    """The terminal behind standard error may be gone."""
+    code = (
+        "import os, sys\n"
+        "from fairlead.telemetry import configure_logging, record\n"
+        "configure_logging(colours=False)\n"
+        "read, write = os.pipe(); os.close(read); os.dup2(write, 2)\n"
+        "record('upstream failed', kind='x')\n"
+        "sys.stderr.close()\n"
+        "record('upstream failed', kind='x')\n"
+        "print('answered')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout == "answered\n"
 
 
 @pytest.mark.parametrize("key", ["qov_a\nb", "qov_a\r\nX-Evil: 1", "qov_\u00e9", " "])

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# A body of a hundred thousand unknown names gets an answer a person can read.
+MOST_FAULTS = 20
+
 
 class FairleadError(Exception):
     """Anything Fairlead tells a caller; `remedy` says what to do next and may be empty."""
@@ -20,7 +23,10 @@ class FairleadError(Exception):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.public} {self.remedy}".rstrip()
+        if not self.remedy:
+            return self.public
+        stop = "" if self.public.endswith((".", "?", "!")) else "."
+        return f"{self.public}{stop} {self.remedy}"
 
 
 class ConfigurationError(FairleadError):
@@ -28,7 +34,11 @@ class ConfigurationError(FairleadError):
 
 
 class CannotListen(FairleadError):
-    """An address to serve on cannot be bound."""
+    """An address cannot be served on, or no longer; `port` is the one it is about, 0 for none in particular."""
+
+    def __init__(self, public: str, *, remedy: str = "", port: int = 0) -> None:
+        super().__init__(public, remedy=remedy)
+        self.port = port
 
 
 class Unauthorized(FairleadError):
@@ -55,6 +65,14 @@ class RequestTooLarge(FairleadError):
     """The caller's body is larger than the server takes."""
 
 
+class HeadersTooLarge(FairleadError):
+    """The caller's headers are larger than the server takes."""
+
+
+class RequestTimedOut(FairleadError):
+    """The caller's body did not arrive in time."""
+
+
 class RequestMalformed(FairleadError):
     """The caller's request cannot be read: bad percent-encoding, bad JSON, a wrong media type."""
 
@@ -68,12 +86,17 @@ class ArgumentFault:
 
 
 class InvalidArguments(FairleadError):
-    """The caller's arguments do not fit the operation; every fault is listed."""
+    """The caller's arguments do not fit the operation; `faults` are the first of them, `more` how many follow."""
 
-    def __init__(self, faults: tuple[ArgumentFault, ...]) -> None:
-        text = "; ".join(f"`{fault.argument}` {fault.message}" for fault in faults)
+    def __init__(self, faults: tuple[ArgumentFault, ...], *, more: int = 0) -> None:
+        told = faults[:MOST_FAULTS]
+        self.faults = told
+        self.more = more + len(faults) - len(told)
+        texts = [f"`{fault.argument}` {fault.message}" for fault in told]
+        if self.more:
+            texts.append(f"and {self.more:,} more")
+        text = "; ".join(texts)
         super().__init__(text if text.endswith("?") else f"{text}.")
-        self.faults = faults
 
 
 class UpstreamError(FairleadError):
@@ -81,7 +104,7 @@ class UpstreamError(FairleadError):
 
 
 class UpstreamUnreachable(UpstreamError):
-    """No connection to the upstream, or it broke before the answer was complete."""
+    """No connection to the upstream could be made, or it closed without an answer."""
 
 
 class UpstreamTimeout(UpstreamError):
@@ -89,7 +112,7 @@ class UpstreamTimeout(UpstreamError):
 
 
 class UpstreamInvalid(UpstreamError):
-    """The upstream's answer is not what it says it is: not JSON, a broken encoding, a redirect."""
+    """The upstream's answer cannot be used: it broke off, is not what it says it is, or is a redirect."""
 
 
 class UpstreamTooLarge(UpstreamError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from collections.abc import Mapping
@@ -29,8 +30,10 @@ def configure_logging(*, colours: bool, verbose: bool = False) -> None:
 
 
 def record(event: str, **fields: str | int | float | None) -> None:
-    """Write one warning record; fields must be safe to keep for ever."""
-    structlog.get_logger("fairlead").warning(event, **fields)
+    """Write one warning record; fields must be safe to keep for ever. It never raises."""
+    # Whoever read standard error may be gone, and the caller of the moment still gets an answer.
+    with contextlib.suppress(OSError, ValueError):
+        structlog.get_logger("fairlead").warning(event, **fields)
 
 
 def _escape_control_characters(_logger: object, _method: str, event: Mapping[str, object]) -> Mapping[str, object]:

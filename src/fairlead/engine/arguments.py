@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import jsonschema_rs
 
-from fairlead.errors import ArgumentFault, ConfigurationError, InvalidArguments
+from fairlead.errors import MOST_FAULTS, ArgumentFault, ConfigurationError, InvalidArguments
 from fairlead.plan.model import Arguments, Operation, Parameter
 from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.diagnostics import did_you_mean
@@ -38,16 +39,21 @@ class ArgumentCheck:
         Raises InvalidArguments with every fault: those an adapter found while it read them (`faults`), then
         unknown names, missing ones, wrong types and values among the rest.
         """
-        given = arguments
-        if None in given.values():
-            given = {name: value for name, value in given.items() if value is not None or self._takes_null(name)}
+        given = self.present(arguments)
         try:
             if not faults and self.validator.is_valid(given):
                 return given
-            found = [fault for fault in self._faults(given) if fault.argument not in {f.argument for f in faults}]
+            known = {fault.argument for fault in faults}
+            found = [fault for fault in self._faults(given) if fault.argument not in known]
         except (UnicodeEncodeError, RecursionError, ValueError):
             raise unreadable(given) from None
         raise InvalidArguments((*faults, *found))
+
+    def present(self, arguments: Arguments) -> Arguments:
+        """The arguments without those that are null and thereby absent; null is a value of type `any` only."""
+        if None not in arguments.values():
+            return arguments
+        return {name: value for name, value in arguments.items() if value is not None or self._takes_null(name)}
 
     def _takes_null(self, name: str) -> bool:
         return name in self.parameters and self.parameters[name].type == "any"
@@ -58,8 +64,7 @@ class ArgumentCheck:
             if error.kind.name == "required":
                 yield ArgumentFault(str(kind["property"]), "is required")
             elif error.kind.name == "additionalProperties":
-                for name in kind["unexpected"]:
-                    yield unknown_argument(str(name), self.parameters)
+                yield from unknown_arguments([str(name) for name in kind["unexpected"]], self.parameters)
             else:
                 name = str(error.instance_path[0]) if error.instance_path else "arguments"
                 yield ArgumentFault(name, _message(error.kind.name, self.parameters.get(name), given.get(name)))
@@ -78,9 +83,18 @@ def argument_check(operation: Operation) -> ArgumentCheck:
 
 def unknown_argument(name: str, known: Iterable[str]) -> ArgumentFault:
     """The fault of a name no parameter has."""
-    names = list(known)
-    hint = did_you_mean(name, names) or (f"; it takes {', '.join(f'`{n}`' for n in names)}" if names else "")
-    return ArgumentFault(_short(name), f"is not a parameter{hint}".rstrip("?") + ("?" if hint.endswith("?") else ""))
+    return unknown_arguments([name], known)[0]
+
+
+def unknown_arguments(names: Sequence[str], known: Iterable[str]) -> list[ArgumentFault]:
+    """The faults of names no parameter has; all the known names are told once, where none of them is near."""
+    known = list(known)
+    # Finding a hint takes time, so only what will be told has one.
+    hints = [did_you_mean(name, known) for name in names[:MOST_FAULTS]]
+    if known and "" in hints:
+        hints[hints.index("")] = f"; it takes {', '.join(f'`{name}`' for name in known)}"
+    pairs = zip_longest(names, hints, fillvalue="")
+    return [ArgumentFault(_short(name), f"is not a parameter{hint}") for name, hint in pairs]
 
 
 def wrong_type(parameter: Parameter, value: JsonValue) -> ArgumentFault:

@@ -13,6 +13,7 @@ from fairlead.engine.arguments import ArgumentCheck, argument_check, unreadable
 from fairlead.engine.fill import RequestFiller, request_filler
 from fairlead.errors import ArgumentFault, UpstreamInvalid, UpstreamRejected
 from fairlead.plan.model import Arguments, Operation
+from fairlead.spec.json_text import is_json
 from fairlead.spec.source import JsonValue
 from fairlead.upstream.auth import Credential
 from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
@@ -21,6 +22,7 @@ Call: TypeAlias = Callable[[UpstreamRequest], Awaitable[UpstreamResponse]]
 
 _PASSED_HEADERS = frozenset({"etag", "retry-after", "last-modified"})
 _LONGEST_REASON = 2_000
+_LONGEST_QUOTATION = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,30 +66,31 @@ def runnable(operation: Operation, *, base: str, credential: Credential, call: C
     )
 
 
-async def execute(target: Runnable, arguments: Arguments, faults: Sequence[ArgumentFault] = ()) -> Result:
+async def execute(ready: Runnable, arguments: Arguments, faults: Sequence[ArgumentFault] = ()) -> Result:
     """Run an operation with a caller's arguments, and the faults found while they were read.
 
     Raises InvalidArguments before anything is sent, UpstreamRejected for an error status, and the other
     upstream errors when there is no usable answer.
     """
-    response = await target.call(target.request(arguments, faults))
-    return read_result(target, response)
+    response = await ready.call(ready.request(arguments, faults))
+    return read_result(ready, response)
 
 
-def read_result(target: Runnable, response: UpstreamResponse) -> Result:
+def read_result(ready: Runnable, response: UpstreamResponse) -> Result:
     """Judge an answer: an error status, or a body that is not what the document says, is an error."""
-    passed = tuple([header for header in response.headers if _is_passed(header[0])])
+    scrub = ready.credential.scrub
+    passed = tuple([(name, scrub(value)) for name, value in response.headers if _is_passed(name)])
     if response.status >= 400:
-        reason = target.credential.scrub(_reason(response))
+        reason = _reason(response.body, scrub)
         raise UpstreamRejected(response.status, reason, passed, remedy=_remedy(response.status))
     if not 200 <= response.status < 300:
         raise UpstreamInvalid(
             f"The upstream answered {response.status}, which is not followed.",
             detail=f"status {response.status}",
         )
-    content_type = next((value for name, value in response.headers if name == "content-type"), "")
+    content_type = scrub(next((value for name, value in response.headers if name == "content-type"), ""))
     value: JsonValue = None
-    if target.operation.call.raw_format == "json" and response.body and target.operation.call.method != "HEAD":
+    if ready.operation.call.raw_format == "json" and response.body and ready.operation.call.method != "HEAD":
         value = _parsed(response.body, content_type)
         content_type = content_type or "application/json"
     return Result(response.status, content_type, passed, response.body, value)
@@ -97,9 +100,13 @@ def _parsed(body: bytes, content_type: str) -> JsonValue:
     try:
         return orjson.loads(body)  # type: ignore[no-any-return]
     except orjson.JSONDecodeError as failure:
-        said = f" but `{content_type.partition(';')[0][:60]}`" if content_type else ""
+        media_type = content_type.partition(";")[0].strip()[:60]
+        place = f"line {failure.lineno}, column {failure.colno}"
+        said = f"is not JSON but `{media_type}`"
+        if not media_type or is_json(media_type):
+            said = f"is not valid JSON ({place})"
         raise UpstreamInvalid(
-            f"The upstream's answer is not JSON{said}.", detail=str(failure), remedy="Try again later."
+            f"The upstream's answer {said}.", detail=str(failure), remedy="Try again later."
         ) from None
 
 
@@ -108,20 +115,25 @@ def _is_passed(name: str) -> bool:
     return name in _PASSED_HEADERS or name.startswith(("x-ratelimit-", "ratelimit"))
 
 
-def _reason(response: UpstreamResponse) -> str:
-    """The upstream's own sentence, from the keys providers use; markup is never quoted."""
+def _reason(body: bytes, scrub: Callable[[str], str]) -> str:
+    """The upstream's own sentence, scrubbed whole before it is cut; markup is never quoted."""
     try:
-        body = orjson.loads(response.body)
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
-        text = response.body[:_LONGEST_REASON].decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else " ".join(text.split())[:300]
-    if isinstance(body, dict):
+        text = body.decode("utf-8", "replace").lstrip()
+        return "" if text.startswith("<") else " ".join(scrub(text).split())[:_LONGEST_QUOTATION]
+    return scrub(_sentence(value)).strip()[:_LONGEST_REASON]
+
+
+def _sentence(value: JsonValue) -> str:
+    """The sentence of an error body, from the keys providers use."""
+    if isinstance(value, dict):
         for key in ("detail", "message", "title", "error_description", "error"):
-            said = body.get(key)
+            said = value.get(key)
             if isinstance(said, dict):
                 said = said.get("message")
             if isinstance(said, str) and said.strip():
-                return said.strip()[:_LONGEST_REASON]
+                return said
     return ""
 
 

@@ -6,23 +6,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import orjson
-
 from fairlead.errors import ArgumentFault, InvalidArguments
+from fairlead.plan.inference import RESERVED_HEADERS
 from fairlead.plan.model import Argument, Arguments, Constant, Supply, UpstreamCall
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.plan.templates import Template
+from fairlead.spec.json_text import json_text
 from fairlead.spec.source import JsonValue
 from fairlead.upstream.auth import Credential
 from fairlead.upstream.request import UpstreamRequest
 
 _ACCEPT = {"json": "application/json", "xml": "application/xml", "csv": "text/csv", "html": "text/html"}
 _HEADER_TEXT = re.compile(r"[\x20-\x7e]*")
-# What the client, the connection or the credential decides; a caller's argument never replaces it.
-RESERVED_HEADERS = frozenset({
-    "authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
-    "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade",
-})  # fmt: skip
+# Servers take 8,000 to 16,000 characters of an address or a header, and the client none beyond 64 kB.
+_LONGEST_TEXT = 16_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,46 +50,70 @@ class RequestFiller:
         """The request for these arguments; absent ones are not sent.
 
         Raises InvalidArguments for a value that cannot stand where it belongs (a dot segment in a path, a
-        line break in a header).
+        line break in a header, infinity anywhere).
         """
         if self.constants or self.rendered:
             arguments = self._supplied(arguments)
         pairs: list[str] = []
         for slot in self.query:
             if slot.argument in arguments:
-                value = arguments[slot.argument]
-                items = value if isinstance(value, list) else (value,)
-                pairs.extend([f"{slot.key}={percent_encoded(text_of(item))}" for item in items])
+                pairs.extend([f"{slot.key}={percent_encoded(text)}" for text in _texts(slot, arguments)])
         pairs.extend(self.fixed_query)
         url = f"{self.base}{self._path(arguments)}"
         if pairs:
             url = f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}"
+        if len(url) > _LONGEST_TEXT:
+            raise self._too_long(len(url), arguments)
         if not self.headers and not self.body:
             return UpstreamRequest(self.method, url, self.fixed_headers)
         return UpstreamRequest(self.method, url, self._headers(arguments), self._body(arguments))
 
     def _supplied(self, arguments: Arguments) -> Arguments:
-        rendered = {name: template.render(lambda v: text_of(arguments[v])) for name, template in self.rendered}
+        """The arguments with what the document supplies; a template that lacks an argument supplies nothing."""
+        rendered = {
+            name: template.render(lambda variable: _text(variable, arguments[variable]))
+            for name, template in self.rendered
+            if arguments.keys() >= set(template.variables)
+        }
         return {**arguments, **self.constants, **rendered}
 
     def _path(self, arguments: Arguments) -> str:
+        absent = [slot.argument for slot in self.path if slot.argument not in arguments]
+        if absent:
+            lacking = dict.fromkeys(name for own in absent for name in self._givers(own) if name not in arguments)
+            raise InvalidArguments(tuple(ArgumentFault(name, "is required") for name in lacking))
+        given = {slot.argument: _text(slot.argument, arguments[slot.argument]) for slot in self.path}
         try:
-            return self.template.fill({slot.key: text_of(arguments[slot.argument]) for slot in self.path})
+            return self.template.fill({slot.key: given[slot.argument] for slot in self.path})
+        except UnicodeEncodeError:
+            raise
         except ValueError as failure:
-            if isinstance(failure, UnicodeEncodeError):
-                raise
-            given = {slot.argument: text_of(arguments[slot.argument]) for slot in self.path}
-            name = next((name for name, text in given.items() if set(text) <= {"."}), next(iter(given), "path"))
-            raise InvalidArguments((ArgumentFault(name, str(failure)),)) from None
+            at_fault = next((name for name, text in given.items() if set(text) <= {"."}), next(iter(given), "path"))
+            raise InvalidArguments((ArgumentFault(self._givers(at_fault)[0], str(failure)),)) from None
+
+    def _givers(self, argument: str) -> tuple[str, ...]:
+        """The caller's arguments behind one of the filler's own; itself when it is the caller's."""
+        template = dict(self.rendered).get(argument)
+        return template.variables if template and template.variables else (argument.lstrip("\0"),)
+
+    def _too_long(self, length: int, arguments: Arguments) -> InvalidArguments:
+        used = [name for slot in (*self.path, *self.query) for name in self._givers(slot.argument)]
+        sizes = {name: len(json_text(arguments[name])) for name in used if name in arguments}
+        longest = max(sizes, key=sizes.__getitem__, default="arguments")
+        said = f"makes the upstream's address {length:,} characters long; at most {_LONGEST_TEXT:,} can be sent"
+        return InvalidArguments((ArgumentFault(longest, said),))
 
     def _headers(self, arguments: Arguments) -> tuple[tuple[str, str], ...]:
         headers = {name.lower(): (name, value) for name, value in self.fixed_headers}
         for slot in self.headers:
             if slot.argument not in arguments:
                 continue
-            text = text_of(arguments[slot.argument])
+            text = _text(slot.argument, arguments[slot.argument])
             if not _HEADER_TEXT.fullmatch(text):
                 raise InvalidArguments((ArgumentFault(slot.argument, "holds a character that a header cannot carry"),))
+            if len(text) > _LONGEST_TEXT:
+                said = f"is longer than the {_LONGEST_TEXT:,} characters a header can carry"
+                raise InvalidArguments((ArgumentFault(slot.argument, said),))
             headers[slot.key.lower()] = (slot.key, text.strip())
         if any(slot.argument in arguments for slot in self.body):
             headers["content-type"] = ("Content-Type", "application/json")
@@ -102,10 +123,11 @@ class RequestFiller:
         for slot in self.body:
             if slot.argument in arguments:
                 try:
-                    return orjson.dumps(arguments[slot.argument])
-                except orjson.JSONEncodeError:
-                    fault = ArgumentFault(slot.argument, "holds what JSON cannot carry to the upstream")
-                    raise InvalidArguments((fault,)) from None
+                    return json_text(arguments[slot.argument]).encode()
+                except UnicodeEncodeError:
+                    raise
+                except ValueError:
+                    raise _no_json(slot.argument) from None
         return None
 
 
@@ -155,13 +177,30 @@ def _argument_name(
 
 
 def text_of(value: JsonValue) -> str:
-    """How a value is written where only text can stand: `true`, `5` for 5.0, JSON for what has parts."""
+    """How a value is written where only text can stand: `true`, `5` for 5.0, JSON for what has parts.
+
+    Raises ValueError for what JSON has no word for.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    if isinstance(value, (int, float)):
-        return repr(value)
-    return orjson.dumps(value).decode()
+    return json_text(value)
+
+
+def _text(argument: str, value: JsonValue) -> str:
+    try:
+        return text_of(value)
+    except ValueError:
+        raise _no_json(argument) from None
+
+
+def _texts(slot: _Slot, arguments: Arguments) -> list[str]:
+    value = arguments[slot.argument]
+    return [_text(slot.argument, item) for item in (value if isinstance(value, list) else (value,))]
+
+
+def _no_json(argument: str) -> InvalidArguments:
+    return InvalidArguments((ArgumentFault(argument.lstrip("\0"), "holds what JSON cannot carry to the upstream"),))

@@ -3,35 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 from urllib.parse import unquote_plus
 
 from fairlead.plan.model import Arguments, PageLink, Pagination
 from fairlead.spec.source import JsonValue
+
+Relation: TypeAlias = Literal["next", "prev"]
+
+# Our own link carries the token in a header, and the call after it in an address.
+_LONGEST_TOKEN = 2_000
+_WORDS: dict[Relation, str] = {"next": "next", "prev": "previous"}
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
     """A neighbouring page, and the arguments that call it."""
 
-    relation: Literal["next", "prev"]
+    relation: Relation
     arguments: dict[str, JsonValue]
 
 
-def neighbours(pagination: Pagination, arguments: Arguments, value: JsonValue) -> list[Neighbour]:
-    """The pages an answer names; absent, null and empty links are ends.
+@dataclass(frozen=True, slots=True)
+class DeadEnd:
+    """A link of the upstream that nobody can follow, and why; unlike an end, there may be more behind it."""
+
+    relation: Relation
+    fault: str
+
+    @property
+    def notice(self) -> str:
+        """What a caller is told of it."""
+        return f"the {_WORDS[self.relation]} link of the upstream {self.fault}, so there may be more"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What an answer says about the pages around it."""
+
+    pages: tuple[Neighbour, ...] = ()
+    dead_ends: tuple[DeadEnd, ...] = ()
+
+
+def neighbours(pagination: Pagination, arguments: Arguments, value: JsonValue) -> Neighbours:
+    """The pages an answer names, and the links that lead nowhere; absent, null and empty links are ends.
 
     Only the token is taken from a link: the caller's own arguments stay, and a foreign host in a link is
-    never followed. A link that repeats the token of this very call leads nowhere and is dropped.
+    never followed. A link that repeats the token of this very call would be followed for ever.
     """
-    found = []
+    pages, dead_ends = [], []
     for link in pagination.links:
         token = _token(link, value)
-        if token and arguments.get(link.parameter) != token:
+        if not token:
+            continue
+        if arguments.get(link.parameter) == token:
+            dead_ends.append(DeadEnd(link.relation, "leads back to this page"))
+        elif len(token) > _LONGEST_TOKEN:
+            fault = f"has a token of {len(token):,} characters where {_LONGEST_TOKEN:,} can be followed"
+            dead_ends.append(DeadEnd(link.relation, fault))
+        else:
             kept = {name: given for name, given in arguments.items() if name not in pagination.tokens}
             kept[link.parameter] = token
-            found.append(Neighbour(link.relation, kept))
-    return found
+            pages.append(Neighbour(link.relation, kept))
+    return Neighbours(tuple(pages), tuple(dead_ends))
 
 
 def _token(link: PageLink, value: JsonValue) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, TypeAlias
 
-from fairlead.errors import FairleadError, RequestTooLarge
+from fairlead.errors import FairleadError, HeadersTooLarge, RequestMalformed, RequestTimedOut, RequestTooLarge
 from fairlead.expose.problems import internal_error, to_problem
 from fairlead.expose.records import record_fault
 
@@ -48,6 +49,8 @@ class Response:
 Answer: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 _BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+# The servers bound one header or none; what agents and proxies send stays far below this.
+_MOST_HEADER_BYTES = 64 * 1024
 
 
 def problem_response(error: FairleadError) -> Response:
@@ -56,12 +59,13 @@ def problem_response(error: FairleadError) -> Response:
     return Response(problem.status, problem.headers, problem.body)
 
 
-def asgi(answer: Answer, *, max_request_bytes: int) -> AsgiApp:
-    """Bind an answering function to ASGI 3; whatever fails becomes a problem, and a record in the log."""
+def asgi(answer: Answer, *, max_request_bytes: int, body_timeout: float = 30.0) -> AsgiApp:
+    """Bind an answering function to ASGI 3; whatever fails becomes a problem, and a record in the log.
+
+    `body_timeout` is how many seconds a body may take to arrive.
+    """
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
         if scope["type"] != "http":
             return
         try:
@@ -75,17 +79,30 @@ def asgi(answer: Answer, *, max_request_bytes: int) -> AsgiApp:
 
     async def _respond(scope: Scope, receive: Receive) -> Response:
         method = scope["method"]
-        body = b"" if method in _BODILESS else await _body(receive, max_request_bytes)
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
+            raise HeadersTooLarge(f"The headers are larger than {_MOST_HEADER_BYTES:,} bytes.")
+        body = b"" if method in _BODILESS else await _body_within(receive, max_request_bytes, body_timeout)
         path = scope["raw_path"].decode("latin-1")
         return await answer(Request(method, path, scope["query_string"], scope["headers"], body))
 
     return app
 
 
+async def _body_within(receive: Receive, limit: int, seconds: float) -> bytes:
+    try:
+        async with asyncio.timeout(seconds):
+            return await _body(receive, limit)
+    except TimeoutError:
+        raise RequestTimedOut(f"The body did not arrive within {seconds:g} seconds.", remedy="Send it again.") from None
+
+
 async def _body(receive: Receive, limit: int) -> bytes:
     chunks, size = [], 0
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            # Half a body can be a whole one to a lenient reader, and nobody waits for the answer.
+            raise RequestMalformed("The connection ended before the body was complete.")
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > limit:
@@ -107,11 +124,3 @@ async def send_response(response: Response, send: Send, *, head: bool) -> None:
 @lru_cache(maxsize=1_000)
 def _header_name(name: str) -> bytes:
     return name.encode("latin-1")
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

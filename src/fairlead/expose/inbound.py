@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import ipaddress
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -69,10 +70,17 @@ class InboundPolicy:
 def inbound_policy(settings: Settings, host: str) -> InboundPolicy:
     """The policy of a server bound to `host`."""
     named = frozenset(name.lower() for name in settings.allowed_hosts)
-    loopback = host in LOOPBACK_HOSTS or host.startswith("127.")
-    hosts = named | LOOPBACK_HOSTS | {host} if loopback or named else None
+    hosts = named | LOOPBACK_HOSTS | {host} if is_loopback(host) or named else None
     origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
     return InboundPolicy(hosts=hosts, origins=origins, token=settings.api_token)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address reaches this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() in LOOPBACK_HOSTS
 
 
 def _host_name(host: bytes) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
 from fairlead.engine.fill import text_of
-from fairlead.engine.pages import neighbours
-from fairlead.plan.model import Arguments, Pagination, Route
+from fairlead.engine.pages import Neighbours, neighbours
+from fairlead.plan.model import Arguments, Pagination, Route, Segment
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.spec.source import JsonValue
 
@@ -18,25 +19,30 @@ class RouteLinks:
     """A route's path and paging, taken apart once."""
 
     path: PathTemplate
+    query: frozenset[str]
     pagination: Pagination | None
 
     def url(self, arguments: Arguments) -> str:
-        """The path and query that call the route with these arguments, relative to this host."""
+        """The path and query that call the route with these arguments, relative to this host.
+
+        What the route reads from a header or the body has no place in it.
+        """
         path = self.path.fill({name: text_of(arguments[name]) for name in self.path.names})
         pairs = [
             f"{percent_encoded(name)}={percent_encoded(text_of(item))}"
             for name, value in arguments.items()
-            if name not in self.path.names
+            if name in self.query
             for item in (value if isinstance(value, list) else (value,))
         ]
         return f"{path}?{'&'.join(pairs)}" if pairs else path
 
-    def header(self, arguments: Arguments, value: JsonValue) -> str:
-        """The `Link` header for an answer; empty when it has no neighbours."""
-        if self.pagination is None:
-            return ""
-        found = neighbours(self.pagination, arguments, value)
-        return ", ".join(f'<{self.url(page.arguments)}>; rel="{page.relation}"' for page in found)
+    def neighbours(self, arguments: Arguments, value: JsonValue) -> Neighbours:
+        """What an answer says about the pages around it."""
+        return neighbours(self.pagination, arguments, value) if self.pagination else Neighbours()
+
+    def header(self, found: Neighbours) -> str:
+        """The `Link` header for the pages around an answer; empty when there are none."""
+        return ", ".join(f'<{self.url(page.arguments)}>; rel="{page.relation}"' for page in found.pages)
 
 
 def route_links(route: Route) -> RouteLinks:
@@ -45,20 +51,35 @@ def route_links(route: Route) -> RouteLinks:
     for segment in route.segments:
         literals[-1] += "/"
         if segment.parameter is None:
-            literals[-1] += quote(segment.text)
+            literals[-1] += quote(segment.text, safe="")
         else:
             names.append(segment.parameter)
             literals.append("")
-    return RouteLinks(PathTemplate(tuple(literals), tuple(names)), route.operation.pagination)
+    query = frozenset(
+        parameter.name
+        for parameter in route.operation.parameters
+        if parameter.location in {"path", "query"} and parameter.name not in names
+    )
+    return RouteLinks(PathTemplate(tuple(literals), tuple(names)), query, route.operation.pagination)
 
 
 def example_call(route: Route, rest_url: str, known: Mapping[str, str]) -> str:
     """A curl line for a route: `known` values where there are some, `<name>` for other required ones."""
-    path = "".join(
-        f"/{known.get(segment.parameter, f'<{segment.parameter}>')}" if segment.parameter else f"/{segment.text}"
-        for segment in route.segments
-    )
+    path = "".join(f"/{_example_segment(segment, known)}" for segment in route.segments)
     size = route.operation.pagination.size if route.operation.pagination else None
-    query = f"?{size}=5" if size else ""
+    taken = size is not None and any(parameter.name == size for parameter in route.operation.parameters)
+    query = f"?{percent_encoded(size)}=5" if size and taken else ""
     verb = "" if route.method == "GET" else f"-X {route.method} "
-    return f"curl {verb}'{rest_url}{path}{query}'"
+    return f"curl {verb}{_in_quotes(f'{rest_url}{path}{query}')}"
+
+
+def _example_segment(segment: Segment, known: Mapping[str, str]) -> str:
+    if segment.parameter is None:
+        return quote(segment.text, safe="")
+    value = known.get(segment.parameter)
+    return f"<{segment.parameter}>" if value is None else quote(value, safe="")
+
+
+def _in_quotes(url: str) -> str:
+    quoted = shlex.quote(url)
+    return quoted if quoted != url else f"'{url}'"

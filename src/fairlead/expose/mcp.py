@@ -19,15 +19,17 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 
-from fairlead.engine.arguments import unknown_argument
-from fairlead.engine.execute import Runnable, execute
+from fairlead.engine.arguments import unknown_arguments
+from fairlead.engine.execute import Result, Runnable, execute
+from fairlead.engine.pages import Neighbours, neighbours
 from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
+from fairlead.expose.concerned import concerned
 from fairlead.expose.http import AsgiApp, Receive, Response, Scope, Send, problem_response, send_response
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.problems import internal_error
-from fairlead.expose.records import record_failure, record_fault
+from fairlead.expose.records import record_dead_end, record_failure, record_fault
 from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
-from fairlead.plan.model import Operation, Plan, Tool
+from fairlead.plan.model import Arguments, Operation, Plan, Tool
 from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.source import JsonValue
@@ -49,34 +51,42 @@ class _ToolRunner:
 
     async def call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
         """Run the tool; an error is an answer too."""
+        arguments: Arguments = {}
         try:
             arguments, faults = self._arguments(given)
             result = await execute(self.runnable, arguments, faults)
-            return answer_of(self.tool, arguments, result, self.budget)
+            return self._answer(arguments, result)
         except FairleadError as error:
             record_failure("mcp", self.tool.operation.name, error)
-            return error_answer(self._renamed(error))
+            return error_answer(self._renamed(error), concerned(self.tool, arguments, error))
         except Exception as fault:  # noqa: BLE001 - the outermost adapter: nobody else can answer
             record_fault("mcp", self.tool.name, fault)
             return error_answer(internal_error())
 
-    def _arguments(self, given: Mapping[str, JsonValue]) -> tuple[dict[str, JsonValue], list[ArgumentFault]]:
-        faults = [unknown_argument(name, self.names) for name in given if name not in self.names]
+    def _answer(self, arguments: Arguments, result: Result) -> ToolAnswer:
+        pagination = self.tool.operation.pagination
+        around = neighbours(pagination, arguments, result.value) if pagination else Neighbours()
+        for dead_end in around.dead_ends:
+            record_dead_end("mcp", self.tool.operation.name, dead_end.notice)
+        return answer_of(self.tool, arguments, result, around, self.budget)
+
+    def _arguments(self, given: Mapping[str, JsonValue]) -> tuple[Arguments, list[ArgumentFault]]:
+        faults = unknown_arguments([name for name in given if name not in self.names], self.names)
         named: dict[str, JsonValue] = {}
-        named |= {self.names[name]: value for name, value in given.items() if name in self.names and value is not None}
+        named |= {self.names[name]: value for name, value in given.items() if name in self.names}
         for parameter in self.tool.operation.parameters:
             value = named.get(parameter.name)
             # Models and clients write `1767225600` for "1767225600"; beyond 2^53 a client may have rounded it.
             if parameter.type == "string" and type(value) is int and abs(value) <= _EXACT:
                 named[parameter.name] = str(value)
-        return named, faults
+        return self.runnable.check.present(named), faults
 
     def _renamed(self, error: FairleadError) -> FairleadError:
         """The same error with the names the model was shown."""
         if not isinstance(error, InvalidArguments):
             return error
         faults = (replace(f, argument=self.tool.aliases.get(f.argument, f.argument)) for f in error.faults)
-        return InvalidArguments(tuple(faults))
+        return InvalidArguments(tuple(faults), more=error.more)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +155,6 @@ def mcp_adapter(
     return McpAdapter(server)
 
 
-def tool_listing(plans: Sequence[Plan]) -> list[dict[str, JsonValue]]:
-    """The tools as `tools/list` announces them, for golden files and `explain`."""
-    return [
-        _announced(tool, arguments_schema(tool.operation.parameters, tool.aliases)).model_dump(
-            by_alias=True, exclude_none=True, mode="json"
-        )
-        for plan in plans
-        for tool in plan.tools
-    ]
-
-
 def _runner(tool: Tool, runnable: Runnable, budget: int) -> _ToolRunner:
     return _ToolRunner(tool, runnable, {alias: name for name, alias in tool.aliases.items()}, budget)
 
@@ -188,7 +187,12 @@ def _spoken(answer: ToolAnswer) -> types.CallToolResult:
 
 def _instructions(plans: Sequence[Plan]) -> str:
     texts = [plan.instructions or plan.description or plan.title for plan in plans]
-    return "\n\n".join(" ".join(text.split()) for text in texts)[:_LONGEST_INSTRUCTIONS]
+    whole = "\n\n".join(" ".join(text.split()) for text in texts)
+    if len(whole) <= _LONGEST_INSTRUCTIONS:
+        return whole
+    # A word is cut only when it alone is too long.
+    kept = whole[:_LONGEST_INSTRUCTIONS]
+    return (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + " …"
 
 
 def _guarded(app: AsgiApp, policy: InboundPolicy) -> AsgiApp:

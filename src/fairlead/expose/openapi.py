@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import orjson
 
 from fairlead.expose.problems import PROBLEM_MEDIA_TYPE
-from fairlead.plan.model import Parameter, Plan, Route
+from fairlead.plan.model import Parameter, Plan, Route, Segment
 from fairlead.plan.parameters import parameter_schema
 from fairlead.spec.source import JsonValue
 
@@ -70,6 +74,15 @@ def openapi_document(plans: Sequence[Plan], *, version: str, token_required: boo
     return document
 
 
+def description_bytes(document: dict[str, JsonValue], *, indented: bool = False) -> bytes:
+    """The description as JSON; defaults may hold whole numbers of any length."""
+    try:
+        return orjson.dumps(document, option=orjson.OPT_INDENT_2 if indented else 0)
+    except orjson.JSONEncodeError:
+        spaces, separators = (2, (",", ": ")) if indented else (None, (",", ":"))
+        return json.dumps(document, ensure_ascii=False, indent=spaces, separators=separators).encode()
+
+
 def _components(*, token_required: bool) -> dict[str, JsonValue]:
     components: dict[str, JsonValue] = {"schemas": {"Problem": _PROBLEM_SCHEMA}}
     if token_required:
@@ -78,14 +91,21 @@ def _components(*, token_required: bool) -> dict[str, JsonValue]:
 
 
 def _paths(plans: Sequence[Plan]) -> dict[str, JsonValue]:
-    paths: dict[str, JsonValue] = {}
+    """The path items; routes that differ in the names of placeholders share one, in the first one's spelling."""
+    paths: dict[str, dict[str, JsonValue]] = {}
+    firsts: dict[str, Route] = {}
     taken: set[str] = set()
     for plan in plans:
         for route in plan.routes:
-            item = paths.setdefault(route.path, {})
-            assert isinstance(item, dict)
-            item[route.method.lower()] = _operation(route, plan, _unique(route, taken))
-    return paths
+            first = firsts.setdefault(route.shape[1], route)
+            spelt = replace(route, segments=tuple(map(_spelt, route.segments, first.segments)))
+            item = paths.setdefault(spelt.path, {})
+            item[route.method.lower()] = _operation(spelt, plan, _unique(route, taken))
+    return dict(paths)
+
+
+def _spelt(segment: Segment, first: Segment) -> Segment:
+    return replace(segment, text=first.text)
 
 
 def _unique(route: Route, taken: set[str]) -> str:
@@ -166,7 +186,7 @@ def _responses(route: Route) -> dict[str, JsonValue]:
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
     responses["default"] = {
-        "description": "Any other error of the upstream.",
+        "description": "Any other error of the upstream, or a request that is too large or too slow.",
         "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
     return responses
@@ -176,6 +196,7 @@ def _success_headers(route: Route) -> Iterable[tuple[str, str]]:
     yield from _RATE_HEADERS.items()
     if route.operation.pagination:
         yield "Link", "The neighbouring pages, rel next and prev (RFC 8288)."
+        yield "Fairlead-Notice", "That a paging link of the upstream leads nowhere, so that there may be more."
 
 
 def _headers(described: Iterable[tuple[str, str]]) -> dict[str, JsonValue]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import PurePath
+from urllib.parse import quote
 
-import orjson
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from fairlead.expose.connect import client_name, http_client
 from fairlead.expose.problems import PROBLEM_KINDS
 from fairlead.plan.model import Parameter, Plan, Route, Semantics, Tool
 from fairlead.plan.parameters import arguments_schema
@@ -122,9 +123,11 @@ class Capability:
 
 
 def render_pages(
-    plans: Sequence[Plan], *, mcp_url: str, token_required: bool, version: str
+    plans: Sequence[Plan], *, mcp_url: str, token_required: bool, version: str, stdio: str = ""
 ) -> Mapping[str, StaticPage]:
-    """Every page and file of the user interface, by URL path."""
+    """Every page and file of the user interface, by URL path; `stdio` is shown to MCP clients that start us."""
+    remote = http_client(client_name(plans), mcp_url, token_required=token_required)
+    configurations = [("Over HTTP, from this server", remote), ("Over stdio, started by the client", stdio)]
     environment = Environment(
         loader=PackageLoader("fairlead.expose"),
         autoescape=True,
@@ -135,7 +138,7 @@ def render_pages(
     context = {
         "capabilities": _capabilities(plans),
         "mcp_url": mcp_url,
-        "client_configurations": _client_configurations(plans, mcp_url, token_required=token_required),
+        "client_configurations": [shown for shown in configurations if shown[1]],
         "paged": any(route.operation.pagination for plan in plans for route in plan.routes),
         "token_required": token_required,
         "version": version,
@@ -200,7 +203,7 @@ def _route_card(plan: Plan, route: Route, new_id: Callable[[str, str], str]) -> 
         headline=headline,
         notes=notes,
         badges=_badges(route.operation.semantics),
-        segments=orjson.dumps([[segment.text, segment.parameter] for segment in route.segments]).decode(),
+        segments=_text([[segment.text, segment.parameter] for segment in route.segments]),
         fields=tuple(field for field in fields if field not in folded),
         folded=tuple(folded),
         command=tuple(_command(plan, route, fields)),
@@ -294,7 +297,7 @@ def _command(plan: Plan, route: Route, fields: Iterable[Field]) -> Iterable[Comm
     yield CommandPart(f"http://127.0.0.1:{plan.rest_port or _DEFAULT_PORT}", is_origin=True)
     for segment in route.segments:
         yield CommandPart("/")
-        yield _replaceable(segment.parameter) if segment.parameter else CommandPart(_quoted(segment.text))
+        yield _replaceable(segment.parameter) if segment.parameter else CommandPart(_literal(segment.text))
     mark = "?"
     for field in required:
         if field.place == "query":
@@ -313,6 +316,11 @@ def _quoted(text: str) -> str:
     return text.replace("'", "'\\''")
 
 
+def _literal(text: str) -> str:
+    """A literal segment as a URL holds it, inside the quotes of a shell."""
+    return _quoted(quote(text, safe="!$&'()*+,;=:@"))
+
+
 def _replaceable(name: str) -> CommandPart:
     return CommandPart(_stand_in(name), name)
 
@@ -323,37 +331,13 @@ def _stand_in(name: str) -> str:
     return words.strip("_").upper() or "VALUE"
 
 
-def _client_configurations(plans: Sequence[Plan], mcp_url: str, *, token_required: bool) -> tuple[tuple[str, str], ...]:
-    name = plans[0].namespace if len(plans) == 1 else "fairlead"
-    remote: dict[str, JsonValue] = {"type": "http", "url": mcp_url}
-    if token_required:
-        remote["headers"] = {"Authorization": "Bearer ${FAIRLEAD_API_TOKEN}"}
-    shipped = files("fairlead.capabilities")
-    documents = [PurePath(plan.file).name for plan in plans]
-    if len(documents) == 1 and shipped.joinpath(documents[0]).is_file():
-        documents = []
-    local: dict[str, JsonValue] = {"command": "fairlead", "args": ["mcp", *documents]}
-    variables = sorted({name for plan in plans for name in _variables(plan)})
-    if variables:
-        local["env"] = dict.fromkeys(variables, "…")
-    return (
-        ("Over HTTP, from this server", _pretty({"mcpServers": {name: remote}})),
-        ("Over stdio, started by the client", _pretty({"mcpServers": {name: local}})),
-    )
-
-
-def _variables(plan: Plan) -> Iterable[str]:
-    for upstream in plan.upstreams:
-        if upstream.authentication:
-            yield from upstream.authentication.variables.values()
-
-
 def _pretty(value: JsonValue) -> str:
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    # Not orjson: a document may hold integers beyond 64 bits.
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def _number(number: float) -> str:

@@ -12,6 +12,8 @@ from fairlead.errors import FairleadError, InvalidArguments, MethodNotAllowed, U
 from fairlead.spec.source import JsonValue
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
+# What an upstream wrote must not run on our origin, where a browser would trust it.
+INERT = (("x-content-type-options", "nosniff"), ("content-security-policy", "sandbox; default-src 'none'"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Problem:
 _TABLE: Mapping[type[FairleadError], ProblemKind] = {
     errors.InvalidArguments: ProblemKind(
         "invalid-arguments", "Invalid arguments", 400,
-        "An argument is missing, unknown or of the wrong type; `errors` lists every one. Nothing was sent upstream.",
+        "Arguments are missing, unknown or of the wrong type; `errors` lists the first 20. Nothing was sent upstream.",
     ),
     errors.RequestMalformed: ProblemKind(
         "malformed-request", "Malformed request", 400, "The request cannot be read: its encoding, its body or its form."
@@ -51,6 +53,12 @@ _TABLE: Mapping[type[FairleadError], ProblemKind] = {
     ),
     errors.RequestTooLarge: ProblemKind(
         "request-too-large", "Request too large", 413, "The request's body is larger than the server takes."
+    ),
+    errors.HeadersTooLarge: ProblemKind(
+        "headers-too-large", "Headers too large", 431, "The request's headers are larger than the server takes."
+    ),
+    errors.RequestTimedOut: ProblemKind(
+        "request-timeout", "Request timed out", 408, "The request's body did not arrive in time."
     ),
     errors.HostRefused: ProblemKind(
         "host-refused", "Host or origin refused", 403,
@@ -102,7 +110,7 @@ def to_problem(error: FairleadError) -> Problem:
         "status": status,
         "detail": error.public,
     }
-    headers = [("content-type", PROBLEM_MEDIA_TYPE), ("cache-control", "no-store")]
+    headers = [("content-type", PROBLEM_MEDIA_TYPE), ("cache-control", "no-store"), *INERT]
     if error.remedy:
         body["remedy"] = error.remedy
     if isinstance(error, InvalidArguments):
@@ -112,6 +120,8 @@ def to_problem(error: FairleadError) -> Problem:
         headers += error.headers
     if isinstance(error, MethodNotAllowed):
         headers.append(("allow", ", ".join(error.allow)))
+    if isinstance(error, errors.RequestTimedOut):
+        headers.append(("connection", "close"))  # the rest of the body would be waited for
     if isinstance(error, errors.Unauthorized):
         headers.append(("www-authenticate", 'Bearer realm="fairlead"'))
     return Problem(status, tuple(headers), orjson.dumps(body))
@@ -119,11 +129,13 @@ def to_problem(error: FairleadError) -> Problem:
 
 def to_tool_text(error: FairleadError) -> str:
     """The text of an MCP error result: what happened, which argument, and what to do next."""
-    lines = [error.public.rstrip(".") + "."]
+    lines = [error.public if error.public.endswith((".", "?", "!")) else f"{error.public}."]
     if isinstance(error, InvalidArguments):
         lines.append("Mend the arguments named above and call the tool again.")
     if isinstance(error, UpstreamRejected) and error.status == 429:
-        lines += [f"{name}: {value}" for name, value in error.headers if name.startswith(("retry", "x-rate"))]
+        lines += [
+            f"{name}: {value}" for name, value in error.headers if name.startswith(("retry", "x-rate", "ratelimit"))
+        ]
     if error.remedy:
         lines.append(error.remedy)
     return "\n".join(lines)

@@ -24,5 +24,10 @@ def record_fault(adapter: str, operation: str, fault: BaseException) -> None:
     telemetry.record("fault", adapter=adapter, operation=operation, fault=type(fault).__name__, where=where)
 
 
+def record_dead_end(adapter: str, operation: str, notice: str) -> None:
+    """Record a paging link of the upstream that nobody can follow."""
+    telemetry.record("page link dropped", adapter=adapter, operation=operation, notice=notice)
+
+
 def _detail(error: FairleadError) -> str:
     return error.detail or (f"status {error.status}" if isinstance(error, UpstreamRejected) else "")

@@ -11,14 +11,15 @@ from fairlead.errors import FairleadError, MethodNotAllowed, NoSuchRoute
 from fairlead.expose.http import Answer, Request, Response, problem_response
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.links import RouteLinks, route_links
-from fairlead.expose.records import record_failure
+from fairlead.expose.problems import INERT
+from fairlead.expose.records import record_dead_end, record_failure
 from fairlead.expose.rest_arguments import ArgumentReader, argument_reader
 from fairlead.expose.router import Found, Router
-from fairlead.plan.model import Operation, Route
+from fairlead.plan.model import Arguments, Operation, Route, Segment
 from fairlead.spec.diagnostics import closest_word
+from fairlead.spec.source import JsonValue
 
 StaticAnswers: TypeAlias = Mapping[str, Response]
-_GUARD = ("x-content-type-options", "nosniff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +39,19 @@ class RestOperation:
         except FairleadError as error:
             record_failure("rest", self.route.operation.name, error)
             raise
-        headers = [_GUARD, *result.headers]
+        headers = [*INERT, *result.headers]
         if result.content_type:
             headers.append(("content-type", result.content_type))
-        link = self.links.header(arguments, result.value)
-        if link:
-            headers.append(("link", link))
+        headers += self._paging(arguments, result.value)
         return Response(result.status, tuple(headers), result.body)
+
+    def _paging(self, arguments: Arguments, value: JsonValue) -> list[tuple[str, str]]:
+        found = self.links.neighbours(arguments, value)
+        headers = [("link", self.links.header(found))] if found.pages else []
+        for dead_end in found.dead_ends:
+            record_dead_end("rest", self.route.operation.name, dead_end.notice)
+            headers.append(("fairlead-notice", dead_end.notice))
+        return headers
 
 
 def rest_adapter(
@@ -101,7 +108,8 @@ def _page(request: Request, pages: StaticAnswers, routes: Sequence[Route]) -> Re
     page = pages.get(request.path)
     if page is None:
         fixed = [path for path in pages if not path.startswith("/_")]
-        closest = closest_word(request.path, [*(_like(route, request.path) for route in routes), *fixed])
+        likely = [*(_like(route, request.path) for route in routes), *fixed]
+        closest = closest_word(request.path, [path for path in likely if path != request.path])
         hint = f"Did you mean `{closest}`?" if closest else "GET /openapi.json lists the paths."
         raise NoSuchRoute(f"Nothing is at {_shown(request.path)}.", remedy=hint)
     if request.method in {"GET", "HEAD"}:
@@ -116,8 +124,13 @@ def _like(route: Route, path: str) -> str:
     given = path.split("/")[1:]
     if len(given) != len(route.segments) or not path.isascii() or not path.isprintable():
         return route.path
-    filled = (text if segment.parameter else segment.text for segment, text in zip(route.segments, given, strict=True))
-    return "/" + "/".join(filled)
+    return "/" + "/".join(_filled(segment, text) for segment, text in zip(route.segments, given, strict=True))
+
+
+def _filled(segment: Segment, text: str) -> str:
+    if segment.parameter is None:
+        return segment.text
+    return text or f"{{{segment.text}}}"
 
 
 def _shown(text: str) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 import orjson
 
-from fairlead.engine.arguments import unknown_argument, wrong_type
+from fairlead.engine.arguments import unknown_arguments, wrong_type
 from fairlead.errors import ArgumentFault, RequestMalformed
 from fairlead.expose.http import Request
+from fairlead.plan.conversion import list_value, typed_value
 from fairlead.plan.model import Parameter, Route
+from fairlead.spec.json_text import is_json, read_json
 from fairlead.spec.source import JsonValue
 
-_NUMBER = re.compile(r"-?[0-9]{1,300}(\.[0-9]{1,300})?([eE][-+]?[0-9]{1,3})?")
-_INTEGER = re.compile(r"-?[0-9]{1,300}")
 _MOST_FIELDS = 1_000
 
 
@@ -49,17 +48,25 @@ class ArgumentReader:
         given: dict[str, list[str]] = {}
         for name, text in _pairs(query):
             given.setdefault(name, []).append(text)
+        unknown = iter(unknown_arguments([name for name in given if name not in self.query], self.query))
         for name, texts in given.items():
             if name in self.query:
                 convert(self.query[name], texts, arguments, faults)
             else:
-                faults.append(unknown_argument(name, self.query))
+                faults.append(next(unknown))
 
     def _read_body(self, request: Request, arguments: dict[str, JsonValue]) -> None:
         if self.body is None:
             raise RequestMalformed("This operation takes no body.", remedy="Send its arguments in the query.")
+        media_type = (request.header(b"content-type") or b"").decode("latin-1").partition(";")[0].strip()
+        if media_type and not is_json(media_type):
+            shown = ascii(media_type[:60]).strip("'")
+            raise RequestMalformed(
+                f"The body is `{shown}`, and this operation takes JSON.",
+                remedy="Send JSON, with `content-type: application/json`.",
+            )
         try:
-            arguments[self.body.name] = orjson.loads(request.body)
+            arguments[self.body.name] = read_json(request.body)
         except orjson.JSONDecodeError as failure:
             raise RequestMalformed(f"The body is not JSON: {failure}.") from None
 
@@ -91,46 +98,12 @@ def convert(
 ) -> None:
     """Convert the texts given for one parameter; put the value among the arguments, or a fault among the faults."""
     if parameter.type == "array":
-        arguments[parameter.name] = _list(texts)
+        arguments[parameter.name] = list_value(texts)
         return
     if len(texts) > 1:
         faults.append(ArgumentFault(parameter.name, f"is given {len(texts)} times; give it once"))
         return
     try:
-        arguments[parameter.name] = _value(parameter, texts[0])
+        arguments[parameter.name] = typed_value(parameter, texts[0])
     except ValueError:
         faults.append(wrong_type(parameter, texts[0]))
-
-
-def _value(parameter: Parameter, text: str) -> JsonValue:
-    kind = parameter.type
-    if kind == "string":
-        return text
-    if kind == "integer" and _INTEGER.fullmatch(text):
-        return int(text)
-    if kind == "number" and _NUMBER.fullmatch(text):
-        return int(text) if _INTEGER.fullmatch(text) else float(text)
-    if kind == "boolean" and text.lower() in {"true", "false"}:
-        return text.lower() == "true"
-    if kind == "object":
-        value = orjson.loads(text)
-        if isinstance(value, dict):
-            return value
-    if kind == "any":
-        try:
-            return orjson.loads(text)  # type: ignore[no-any-return]
-        except orjson.JSONDecodeError:
-            return text
-    raise ValueError(kind)
-
-
-def _list(texts: Sequence[str]) -> list[JsonValue]:
-    """Repeated fields, or one that holds a JSON list."""
-    if len(texts) == 1 and texts[0].startswith("["):
-        try:
-            value = orjson.loads(texts[0])
-        except orjson.JSONDecodeError:
-            return [texts[0]]
-        if isinstance(value, list):
-            return value
-    return list(texts)

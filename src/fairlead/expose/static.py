@@ -7,29 +7,32 @@ from collections.abc import Sequence
 import orjson
 
 from fairlead.expose.http import Response
-from fairlead.expose.openapi import openapi_document
+from fairlead.expose.openapi import description_bytes, openapi_document
 from fairlead.expose.page import render_pages
 from fairlead.plan.model import Plan
 
 
-def static_answers(plans: Sequence[Plan], *, mcp_url: str, token_required: bool, version: str) -> dict[str, Response]:
-    """Every fixed answer of the REST port by its path."""
-    pages = render_pages(plans, mcp_url=mcp_url, token_required=token_required, version=version)
+def static_answers(
+    plans: Sequence[Plan], *, mcp_url: str, token_required: bool, version: str, stdio: str = ""
+) -> dict[str, Response]:
+    """Every fixed answer of the REST port by its path; `stdio` configures an MCP client that starts us itself."""
+    pages = render_pages(plans, mcp_url=mcp_url, token_required=token_required, version=version, stdio=stdio)
     answers = {
         path: Response(200, (("content-type", page.content_type), *page.headers), page.body)
         for path, page in pages.items()
     }
     description = openapi_document(plans, version=version, token_required=token_required)
-    answers["/openapi.json"] = _json(description)
-    answers["/healthz"] = _json({"status": "ok"})
-    answers["/readyz"] = _json({"status": "ready", "capabilities": [plan.namespace for plan in plans]})
+    answers["/openapi.json"] = _json(description_bytes(description))
+    answers["/healthz"] = _json(orjson.dumps({"status": "ok"}))
+    ready = {"status": "ready", "capabilities": [plan.namespace for plan in plans]}
+    answers["/readyz"] = _json(orjson.dumps(ready))
     return answers
 
 
-def _json(value: object) -> Response:
+def _json(body: bytes) -> Response:
     headers = (
         ("content-type", "application/json"),
         ("cache-control", "no-cache"),
         ("x-content-type-options", "nosniff"),
     )
-    return Response(200, headers, orjson.dumps(value))
+    return Response(200, headers, body)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-import orjson
-
 from fairlead.engine.execute import Result
-from fairlead.engine.pages import neighbours
+from fairlead.engine.pages import DeadEnd, Neighbours
 from fairlead.errors import FairleadError
 from fairlead.expose.problems import to_tool_text
 from fairlead.plan.model import Arguments, Tool
+from fairlead.spec.json_text import exact_value
 from fairlead.spec.source import JsonValue
 
 
@@ -38,35 +37,43 @@ class ToolAnswer:
     meta: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def answer_of(tool: Tool, arguments: Arguments, result: Result, budget: int) -> ToolAnswer:
-    """The answer for an upstream's result; `budget` is the most bytes of JSON a model is given."""
+def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbours, budget: int) -> ToolAnswer:
+    """The answer for an upstream's result and the pages around it; `budget` is the most bytes a model is given."""
+    if not result.body:
+        return ToolAnswer(texts=(f"The upstream answered {result.status} with no content.",))
     if tool.operation.call.raw_format != "json":
         return _other_media(tool, arguments, result, budget)
     if len(result.body) > budget:
         return _too_large(tool, arguments, len(result.body), budget)
-    structured: dict[str, JsonValue] = result.value if isinstance(result.value, dict) else {"items": result.value}
-    text = orjson.dumps(structured).decode()
-    pages = _next_page(tool, arguments, result)
-    if pages is None:
-        return ToolAnswer(texts=(text,), structured=structured)
-    hint = f"There is a next page. Call {tool.name} again with {_shown(pages)}"
-    meta: dict[str, JsonValue] = {"fairlead/nextPage": {"name": tool.name, "arguments": pages}}
-    return ToolAnswer(texts=(text, hint), structured=structured, meta=meta)
+    value, text = exact_value(result.body, result.value), result.body.decode()
+    structured: dict[str, JsonValue] = value if isinstance(value, dict) else {"items": value}
+    texts = [text if isinstance(value, dict) else f'{{"items":{text}}}']
+    texts += [_beyond(tool, arguments, end) for end in around.dead_ends if end.relation == "next"]
+    page = next((page for page in around.pages if page.relation == "next"), None)
+    meta: dict[str, JsonValue] = {}
+    if page is not None:
+        call = {tool.aliases.get(name, name): given for name, given in page.arguments.items()}
+        texts.append(f"There is a next page. Call {tool.name} again with {_shown(call)}")
+        meta["fairlead/nextPage"] = {"name": tool.name, "arguments": call}
+    return ToolAnswer(texts=tuple(texts), structured=structured, meta=meta)
 
 
-def error_answer(error: FairleadError) -> ToolAnswer:
+def error_answer(error: FairleadError, hints: Sequence[str] = ()) -> ToolAnswer:
     """The answer for an error, in words a model can act on."""
-    return ToolAnswer(texts=(to_tool_text(error),), is_error=True)
+    return ToolAnswer(texts=("\n".join((to_tool_text(error), *hints)),), is_error=True)
 
 
-def _next_page(tool: Tool, arguments: Arguments, result: Result) -> dict[str, JsonValue] | None:
+def _beyond(tool: Tool, arguments: Arguments, dead_end: DeadEnd) -> str:
+    """What to do about a next page that cannot be reached."""
+    notice = f"{dead_end.notice[0].upper()}{dead_end.notice[1:]}."
     pagination = tool.operation.pagination
-    if pagination is None:
-        return None
-    for neighbour in neighbours(pagination, arguments, result.value):
-        if neighbour.relation == "next":
-            return {tool.aliases.get(name, name): value for name, value in neighbour.arguments.items()}
-    return None
+    size = pagination.size if pagination else None
+    taken = size is not None and any(parameter.name == size for parameter in tool.operation.parameters)
+    ways = [f"with another {tool.aliases.get(size, size)}"] if size and taken else []
+    unused = _unused(tool, arguments)
+    if unused:
+        ways.append(f"narrower, with {', '.join(unused)}")
+    return f"{notice} Call {tool.name} again {', or '.join(ways)}." if ways else notice
 
 
 def _too_large(tool: Tool, arguments: Arguments, size: int, budget: int) -> ToolAnswer:
@@ -83,10 +90,16 @@ def _too_large(tool: Tool, arguments: Arguments, size: int, budget: int) -> Tool
             narrowed = dict(arguments) | {page.name: max(1, fitting)}
             shown = {tool.aliases.get(name, name): value for name, value in narrowed.items()}
             lines.append(f"Call {tool.name} again with {_shown(shown)}, and follow its next pages.")
-    unused = [tool.aliases.get(name, name) for name in by_name if name not in arguments and not _is_token(tool, name)]
+    unused = _unused(tool, arguments)
     if unused:
         lines.append(f"{'Or n' if len(lines) > 1 else 'N'}arrow the call with {', '.join(unused)}.")
     return ToolAnswer(texts=("\n".join(lines),), is_error=True)
+
+
+def _unused(tool: Tool, arguments: Arguments) -> list[str]:
+    """The filters a call has not used, as the model knows them."""
+    names = [parameter.name for parameter in tool.operation.parameters if parameter.name not in arguments]
+    return [tool.aliases.get(name, name) for name in names if not _is_token(tool, name)]
 
 
 def _shown(arguments: Mapping[str, JsonValue]) -> str:

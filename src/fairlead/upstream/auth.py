@@ -6,12 +6,14 @@ import base64
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus
 
 from fairlead.errors import ConfigurationError
 from fairlead.settings import Secret
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_ESCAPE = re.compile(r"%[0-9A-F]{2}")
 MASK = "***"
 
 
@@ -22,13 +24,21 @@ class Credential:
     headers: tuple[tuple[str, Secret], ...] = ()
     query: tuple[tuple[str, Secret], ...] = ()
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
+    _spellings: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        spellings = {spelling for secret in self.secrets for spelling in _spellings_of(secret.reveal())}
+        # The longest first, so that no spelling is left over around a shorter one.
+        object.__setattr__(self, "_spellings", tuple(sorted(spellings, key=len, reverse=True)))
 
     def scrub(self, text: str) -> str:
-        """The text with every secret in it replaced by `***`."""
-        for secret in self.secrets:
-            value = secret.reveal()
-            if value and value in text:
-                text = text.replace(value, MASK)
+        """The text with every secret in it replaced by `***`, in plain, percent-encoded and base64 spelling.
+
+        Scrub first and cut afterwards: half a secret is not recognized.
+        """
+        for spelling in self._spellings:
+            if spelling in text:
+                text = text.replace(spelling, MASK)
         return text
 
     def masked_headers(self) -> tuple[tuple[str, str], ...]:
@@ -71,6 +81,16 @@ def _sendable(secret: Secret, what: str) -> str:
             remedy="Look for a line break or a space at its end.",
         )
     return text
+
+
+def _spellings_of(value: str) -> set[str]:
+    """The ways an upstream may repeat a secret; none for an empty one."""
+    if not value:
+        return set()
+    encoded = {quote(value, safe=""), quote(value), quote_plus(value)}
+    lower = {_ESCAPE.sub(lambda match: match[0].lower(), text) for text in encoded}
+    pair = (base64.b64encode(value.encode()), base64.urlsafe_b64encode(value.encode()))
+    return {value, *encoded, *lower, *(text.decode().rstrip("=") for text in pair)}
 
 
 def _masked(value: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import DecodeError, PyreqwestError, ReadError, RequestError, RequestTimeoutError
+from pyreqwest.http import HeaderMap
 from pyreqwest.response import Response
 
 from fairlead.errors import (
@@ -45,17 +46,16 @@ class UpstreamClient:
             if request.body is not None:
                 builder = builder.body_bytes(request.body)
             async with builder.build_streamed() as response:
-                body = await self._read(response)
-                headers = tuple((name.lower(), value) for name, value in response.headers.items())
-                return UpstreamResponse(response.status, headers, body)
+                headers = _headers(response.headers)
+                return UpstreamResponse(response.status, headers, await self._read(response, dict(headers)))
         except (PyreqwestError, ValueError) as failure:
             # `from None`: the causes of these errors hold the URL, and with it a key sent in the query.
             raise _classify(failure, self.total_timeout) from None
 
-    async def _read(self, response: Response) -> bytes:
+    async def _read(self, response: Response, headers: Mapping[str, str]) -> bytes:
         reader, limit = response.body_reader, self.max_response_bytes
-        length = response.get_header("content-length")
-        if length is not None and int(length) <= limit and response.get_header("content-encoding") is None:
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) <= limit and "content-encoding" not in headers:
             # HTTP's own framing is the bound; one step instead of one for each chunk.
             return bytes(await response.bytes())
         chunk = await reader.read_chunk()
@@ -96,6 +96,21 @@ async def open_client(settings: Settings) -> AsyncIterator[UpstreamClient]:
         builder = builder.no_proxy()
     async with builder.build() as pool:
         yield UpstreamClient(pool, settings.max_response_bytes, settings.total_timeout)
+
+
+def _headers(headers: HeaderMap) -> tuple[tuple[str, str], ...]:
+    """The headers, in lower case as the client keeps them; those of a name with bytes beyond ASCII are left out."""
+    try:
+        return tuple(headers.items())
+    except ValueError:
+        return tuple((name, value) for name in dict.fromkeys(headers) for value in _values(headers, name))
+
+
+def _values(headers: HeaderMap, name: str) -> list[str]:
+    try:
+        return headers.getall(name)
+    except ValueError:
+        return []
 
 
 def _classify(failure: Exception, total_timeout: float) -> UpstreamError:

@@ -51,7 +51,7 @@ function readForm(form) {
   }
   if (request.body !== undefined) request.headers["Content-Type"] = "application/json";
   const path = JSON.parse(form.dataset.segments)
-    .map(([text, parameter]) => "/" + (parameter === null ? text : (values.get(parameter) ?? `{${text}}`)))
+    .map(([text, parameter]) => "/" + (parameter === null ? encodeURIComponent(text) : (values.get(parameter) ?? `{${text}}`)))
     .join("");
   request.target = path + (query.length ? `?${query.join("&")}` : "");
   return request;

@@ -1,0 +1,34 @@
+"""How an MCP client is told of this server: the configurations that the banner and the page show."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+
+from fairlead.plan.model import Plan
+
+
+def client_name(plans: Sequence[Plan]) -> str:
+    """What a client calls a server of these plans."""
+    return (plans[0].namespace if len(plans) == 1 else "") or "fairlead"
+
+
+def http_client(name: str, mcp_url: str, *, token_required: bool) -> str:
+    """The configuration of a client that calls a running server."""
+    entry: dict[str, object] = {"type": "http", "url": mcp_url}
+    if token_required:
+        entry["headers"] = {"Authorization": "Bearer ${FAIRLEAD_API_TOKEN}"}
+    return _configuration(name, entry)
+
+
+def stdio_client(name: str, command: Sequence[str], variables: Iterable[str]) -> str:
+    """The configuration of a client that starts `command` itself, with the environment variables it needs."""
+    entry: dict[str, object] = {"command": command[0], "args": list(command[1:])}
+    named = dict.fromkeys(variables, "…")
+    if named:
+        entry["env"] = named
+    return _configuration(name, entry)
+
+
+def _configuration(name: str, entry: dict[str, object]) -> str:
+    return json.dumps({"mcpServers": {name: entry}}, indent=2, ensure_ascii=False)
