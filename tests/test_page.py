@@ -8,6 +8,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -20,7 +21,7 @@ import fairlead.capabilities
 from fairlead.expose.page import StaticPage, render_pages
 from fairlead.expose.problems import PROBLEM_KINDS
 from fairlead.plan.compile import compile_document
-from fairlead.plan.model import Plan
+from fairlead.plan.model import Plan, Segment
 from fairlead.spec.load import load
 from outside import NODE_FOLDER, require_chromium, require_node_package, require_tool
 
@@ -385,3 +386,18 @@ def test_hostile_answer_is_shown_as_text_and_to_the_digit(hostile_server: str) -
     assert "12345678901234567890123" in seen["answer"]["body"]
     assert "\\u202e" in seen["answer"]["body"]
     assert seen["next_page"] is None
+
+
+def test_literal_segments_are_encoded_in_the_curl_line(hostile: Plan) -> None:
+    """A `?`, a `#` or a blank in a path stays in the path."""
+    route = replace(hostile.routes[0], segments=(Segment(text="a b?c#d"), *hostile.routes[0].segments))
+    body = pages_of(replace(hostile, routes=(route,)))["/"].body.decode()
+    assert "</span>/a%20b%3Fc%23d/things/" in body
+
+
+def test_integers_of_any_length_are_shown_to_the_digit(hostile: Plan) -> None:
+    """A document may hold numbers that no machine word does."""
+    route = hostile.routes[0]
+    parameters = tuple(replace(p, default=2**70) if p.name == "count" else p for p in route.operation.parameters)
+    route = replace(route, operation=replace(route.operation, parameters=parameters))
+    assert str(2**70) in pages_of(replace(hostile, routes=(route,)))["/"].body.decode()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import re
 import signal
 import socket
 import time
@@ -15,26 +17,36 @@ from urllib.parse import urlsplit
 
 import uvicorn
 
+from fairlead.archive.contract import BASE_URI
 from fairlead.engine.credentials import missing_variables, resolve_credential
 from fairlead.engine.execute import Call, Runnable, runnable
+from fairlead.engine.pins import check_pins
 from fairlead.errors import CannotListen, ConfigurationError
+from fairlead.expose.connect import client_name, stdio_client
 from fairlead.expose.http import AsgiApp, asgi
-from fairlead.expose.inbound import inbound_policy
+from fairlead.expose.inbound import inbound_policy, is_loopback
 from fairlead.expose.mcp import MCP_PATH, mcp_adapter
 from fairlead.expose.rest import rest_adapter
 from fairlead.expose.static import static_answers
 from fairlead.plan.model import Operation, Plan, Upstream
 from fairlead.sandbox.app import create_app
 from fairlead.sandbox.options import DEMO_TOKEN, SandboxOptions
-from fairlead.settings import LOOPBACK_HOSTS, Secret, Settings
+from fairlead.settings import Secret, Settings
 from fairlead.upstream.client import open_client
 
 VERSION = package_version("fairlead")
+_BACKLOG = 2048
+# What no address holds and some HTTP clients would quietly repair.
+_UNUSABLE = re.compile(r"""[\s<>"{}|\\^`?#]""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeOptions:
-    """What to serve and where. A port of 0 takes any free one; `upstream` replaces the documents' addresses."""
+    """What to serve and where. A port of 0 takes any free one; `upstream` replaces the documents' addresses.
+
+    `command` starts the same tools on standard input and output on this machine; `public_command` says the same
+    to strangers, without a path of this machine.
+    """
 
     plans: tuple[Plan, ...]
     settings: Settings
@@ -45,6 +57,8 @@ class ServeOptions:
     sandbox: SandboxOptions | None = None
     sandbox_port: int = 0
     insecure: bool = False
+    command: tuple[str, ...] = ("fairlead", "mcp")
+    public_command: tuple[str, ...] = ("fairlead", "mcp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,28 +69,30 @@ class Serving:
     mcp_url: str
     sandbox_url: str | None
     servers: tuple[_Server, ...] = field(repr=False)
+    behind: tuple[_Server, ...] = field(repr=False)
 
-    async def until_signal(self) -> None:
-        """Return on the first SIGTERM or SIGINT; a second one ends the servers without draining them."""
-        stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-        def on_signal() -> None:
-            for server in self.servers:
-                server.force_exit = stop.is_set()
-                server.should_exit = True
-            stop.set()
+@dataclass(frozen=True, slots=True)
+class SandboxServing:
+    """A sandbox that answers: its address, and the server behind it."""
 
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, on_signal)
-        await stop.wait()
+    url: str
+    server: _Server = field(repr=False)
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, with signals left to `Serving` (it would take them once for each server)."""
+    """uvicorn, with signals left to `stop_on_signal` (it would take them once for each server)."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = asyncio.Event()
+
+    async def run_until_told(self, listener: socket.socket) -> None:
+        """Serve until `should_exit`; raises CannotListen when the server ends for any other reason."""
+        port = listener.getsockname()[1]
+        await self.serve(sockets=[listener])
+        if not self.should_exit:
+            raise CannotListen(f"The server on port {port} ended by itself.", remedy="Start it again.", port=port)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -85,6 +101,25 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self.ready.set()
+
+
+def stop_on_signal(servers: Sequence[_Server], behind: Sequence[_Server] = ()) -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets, and lets the servers drain; a second one ends them at once.
+
+    `behind` are servers that the calls in flight still need: only the second signal reaches them.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        for server in (*servers, *behind):
+            server.force_exit = stop.is_set()
+        for server in servers:
+            server.should_exit = True
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop
 
 
 @asynccontextmanager
@@ -98,19 +133,41 @@ async def serving(options: ServeOptions) -> AsyncIterator[Serving]:
     _refuse_open_bind(options)
     policy = inbound_policy(settings, options.host)
     async with contextlib.AsyncExitStack() as stack:
-        runnables, sandbox_url = await stack.enter_async_context(ready_operations(options))
+        runnables, sandbox = await stack.enter_async_context(ready_operations(options))
         rest_socket = stack.enter_context(bound(options.host, options.rest_port, "--rest-port"))
         mcp_socket = stack.enter_context(bound(options.host, options.mcp_port, "--mcp-port"))
         rest_url, mcp_url = address_of(rest_socket, options.host), address_of(mcp_socket, options.host) + MCP_PATH
-        pages = static_answers(options.plans, mcp_url=mcp_url, token_required=policy.token is not None, version=VERSION)
+        pages = static_answers(
+            options.plans,
+            mcp_url=mcp_url,
+            token_required=policy.token is not None,
+            version=VERSION,
+            stdio=stdio_configuration(options, public=not is_loopback(options.host)),
+        )
         routes = [route for plan in options.plans for route in plan.routes]
-        rest_app = asgi(rest_adapter(routes, runnables, pages, policy), max_request_bytes=settings.max_request_bytes)
+        rest_app = asgi(
+            rest_adapter(routes, runnables, pages, policy),
+            max_request_bytes=settings.max_request_bytes,
+            body_timeout=settings.read_timeout,
+        )
         adapter = mcp_adapter(options.plans, runnables, version=VERSION, result_budget=settings.result_budget)
         mcp_app = await stack.enter_async_context(adapter.http_app(policy, settings.max_request_bytes))
         rest = await stack.enter_async_context(listening(rest_app, rest_socket, settings, parser="httptools"))
         # httptools leaves white space around header values, which the MCP conformance suite refuses.
         mcp = await stack.enter_async_context(listening(mcp_app, mcp_socket, settings, parser="h11"))
-        yield Serving(rest_url=rest_url, mcp_url=mcp_url, sandbox_url=sandbox_url, servers=(rest, mcp))
+        yield Serving(
+            rest_url=rest_url,
+            mcp_url=mcp_url,
+            sandbox_url=sandbox.url if sandbox else None,
+            servers=(rest, mcp),
+            behind=(sandbox.server,) if sandbox else (),
+        )
+
+
+def stdio_configuration(options: ServeOptions, *, public: bool) -> str:
+    """The configuration of an MCP client that starts the same tools itself; `public` is for strangers to read."""
+    variables = [] if options.sandbox else [name for up in called_upstreams(options.plans) for name in _variables(up)]
+    return stdio_client(client_name(options.plans), options.public_command if public else options.command, variables)
 
 
 async def serve_stdio(options: ServeOptions) -> None:
@@ -123,31 +180,29 @@ async def serve_stdio(options: ServeOptions) -> None:
 @asynccontextmanager
 async def ready_operations(
     options: ServeOptions,
-) -> AsyncIterator[tuple[Mapping[Operation, Runnable], str | None]]:
-    """Every operation of the plans, ready to run, and the sandbox's address when there is one."""
+) -> AsyncIterator[tuple[Mapping[Operation, Runnable], SandboxServing | None]]:
+    """Every operation of the plans, ready to run, and the sandbox when there is one."""
     async with contextlib.AsyncExitStack() as stack:
-        sandbox_url, settings = None, options.settings
+        sandbox, settings = None, options.settings
         if options.sandbox is not None:
-            sandbox_url = await stack.enter_async_context(
+            sandbox = await stack.enter_async_context(
                 sandbox_serving(options.sandbox, settings, port=options.sandbox_port)
             )
             settings = replace(settings, secrets={**settings.secrets, **demo_secrets(options.plans)})
         client = await stack.enter_async_context(open_client(settings))
-        override = sandbox_url or options.upstream
-        yield operations_of(options.plans, settings, override, client.send), sandbox_url
+        override = sandbox.url if sandbox else options.upstream
+        yield operations_of(options.plans, settings, override, client.send), sandbox
 
 
 def operations_of(
     plans: Sequence[Plan], settings: Settings, upstream: str | None, call: Call
 ) -> dict[Operation, Runnable]:
     """The operations with addresses and credentials; raises ConfigurationError naming every missing variable."""
-    upstreams = dict.fromkeys(up for plan in plans for up in plan.upstreams)
-    missing = dict.fromkeys(name for up in upstreams for name in missing_variables(up, settings.secrets))
-    if len(missing) > 1:
-        raise ConfigurationError(
-            f"These environment variables are not set: {', '.join(missing)}.",
-            remedy="Set them with your keys, then start again.",
-        )
+    upstreams = called_upstreams(plans)
+    _refuse_missing_variables(upstreams, settings.secrets, stand_in=upstream is None)
+    for plan in plans:
+        for operation in plan.operations:
+            check_pins(operation)
     credentials = {up: resolve_credential(up, settings.secrets) for up in upstreams}
     bases = {up: upstream_address(up, upstream) for up in upstreams}
     return {
@@ -162,17 +217,41 @@ def operations_of(
     }
 
 
+def called_upstreams(plans: Sequence[Plan]) -> tuple[Upstream, ...]:
+    """The upstreams that operations call; a document may describe more."""
+    return tuple(dict.fromkeys(operation.call.upstream for plan in plans for operation in plan.operations))
+
+
+def _variables(upstream: Upstream) -> tuple[str, ...]:
+    return tuple(upstream.authentication.variables.values()) if upstream.authentication else ()
+
+
+def _refuse_missing_variables(upstreams: Sequence[Upstream], secrets: Mapping[str, Secret], *, stand_in: bool) -> None:
+    missing = list(dict.fromkeys(name for up in upstreams for name in missing_variables(up, secrets)))
+    if not missing:
+        return
+    lacking = [up for up in upstreams if missing_variables(up, secrets)]
+    remedy = f"Type `export {' '.join(f'{name}=…' for name in missing)}` with your key{'s' * (len(missing) > 1)}"
+    if stand_in and all(up.base == BASE_URI for up in upstreams):
+        remedy += ", or try the stand-in with `--sandbox`"
+    raise ConfigurationError(
+        f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set, and "
+        f"{' and '.join(f'`{up.namespace}`' for up in lacking)} cannot be called without.",
+        remedy=f"{remedy}.",
+    )
+
+
 def upstream_address(upstream: Upstream, override: str | None) -> str:
     """The address calls go to; raises ConfigurationError for one that cannot be called."""
-    base = (override or upstream.base).rstrip("/")
+    base = (upstream.base if override is None else override).rstrip("/")
     try:
         parts = urlsplit(base)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
     except ValueError:
         usable = False
-    if not usable or "{" in base or "?" in base or "#" in base:
+    if not usable or _UNUSABLE.search(base) or not base.isprintable():
         raise ConfigurationError(
-            f"`{base or 'nothing'}` is no address that `{upstream.namespace}` can be called at.",
+            f"`{_without_user(base) or 'nothing'}` is no address that `{upstream.namespace}` can be called at.",
             remedy="Give one with `--upstream https://…`.",
         )
     if parts.username or parts.password:
@@ -183,26 +262,38 @@ def upstream_address(upstream: Upstream, override: str | None) -> str:
     return base
 
 
+def _without_user(address: str) -> str:
+    """An address as a message may show it: whatever could be a password, in any spelling, is masked."""
+    before, at, place = address.rpartition("@")
+    scheme, slashes, _ = before.partition("://")
+    masked = f"{scheme}://***@" if slashes else "***@" if at else ""
+    return masked + place.partition("?")[0]
+
+
 def demo_secrets(plans: Sequence[Plan]) -> dict[str, Secret]:
     """The sandbox's token under every variable the plans' credentials read."""
-    authentications = [up.authentication for plan in plans for up in plan.upstreams if up.authentication]
-    return {name: Secret(DEMO_TOKEN) for auth in authentications for name in auth.variables.values()}
+    return {name: Secret(DEMO_TOKEN) for upstream in called_upstreams(plans) for name in _variables(upstream)}
 
 
 @asynccontextmanager
-async def sandbox_serving(options: SandboxOptions, settings: Settings, *, port: int) -> AsyncIterator[str]:
-    """Serve the sandbox on loopback; yields its address."""
+async def sandbox_serving(
+    options: SandboxOptions, settings: Settings, *, port: int, flag: str = "--sandbox-port"
+) -> AsyncIterator[SandboxServing]:
+    """Serve the sandbox on loopback."""
     app: AsgiApp = create_app(options, time.time)
-    with bound("127.0.0.1", port, "--sandbox-port") as listener:
-        async with listening(app, listener, settings, parser="httptools"):
-            yield address_of(listener, "127.0.0.1")
+    with bound("127.0.0.1", port, flag) as listener:
+        async with listening(app, listener, settings, parser="httptools") as server:
+            yield SandboxServing(address_of(listener, "127.0.0.1"), server)
 
 
 @asynccontextmanager
 async def listening(
     app: AsgiApp, listener: socket.socket, settings: Settings, *, parser: str
 ) -> AsyncIterator[_Server]:
-    """Serve an application on a bound socket until the context ends, then drain it."""
+    """Serve an application on a bound socket until the context ends, then drain it.
+
+    When the server ends before that, the context is cancelled and CannotListen comes out of it, in a group.
+    """
     config = uvicorn.Config(
         app,
         http=parser,
@@ -213,43 +304,50 @@ async def listening(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        limit_concurrency=settings.max_connections + 1,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=max(1, round(settings.grace_period)),
     )
     server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    ready = asyncio.create_task(server.ready.wait())
-    await asyncio.wait((task, ready), return_when=asyncio.FIRST_COMPLETED)
-    ready.cancel()
-    if task.done():
-        await task
-        raise CannotListen("The server ended while it started.")
-    try:
-        yield server
-    finally:
-        server.should_exit = True
-        await task
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.run_until_told(listener))
+        try:
+            await server.ready.wait()
+            yield server
+        finally:
+            server.should_exit = True
 
 
 @contextlib.contextmanager
 def bound(host: str, port: int, flag: str) -> Iterator[socket.socket]:
-    """A socket on an address; raises CannotListen, naming the flag that takes another port."""
+    """A socket that listens on an address; raises CannotListen, naming the flag that takes another port."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
-    except OSError as failure:
-        raise CannotListen(f"`{host}` is no address to serve on.", remedy="Try `--host 127.0.0.1`.") from failure
+    except (OSError, UnicodeError) as failure:
+        raise CannotListen(
+            f"`{host}` is no address to serve on.", remedy="Try `--host 127.0.0.1`.", port=port
+        ) from failure
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind(address)
+            # Two sockets may be bound to one port; only one may listen, so the second is refused here.
+            listener.listen(_BACKLOG)
         except OSError as failure:
-            reason = "is in use" if failure.errno == 98 else f"cannot be used: {failure.strerror}"
-            raise CannotListen(
-                f"Port {port} on {host} {reason}.",
-                remedy=f"Stop what uses it, or add `{flag} {(port % 65000) + 1}`.",
-            ) from failure
+            raise _cannot_listen(host, port, flag, failure) from failure
         yield listener
+
+
+def _cannot_listen(host: str, port: int, flag: str, failure: OSError) -> CannotListen:
+    if failure.errno == errno.EADDRINUSE:
+        remedy = f"Stop what uses it, or take any free port with `{flag} 0`."
+        return CannotListen(f"Port {port} on {host} is in use.", remedy=remedy, port=port)
+    if failure.errno == errno.EADDRNOTAVAIL:
+        remedy = "Try `--host 127.0.0.1`."
+        return CannotListen(f"`{host}` is no address of this machine.", remedy=remedy, port=port)
+    message = f"Port {port} on {host} cannot be used: {failure.strerror}."
+    return CannotListen(message, remedy=f"Take any free port with `{flag} 0`.", port=port)
 
 
 def address_of(listener: socket.socket, host: str) -> str:
@@ -260,8 +358,7 @@ def address_of(listener: socket.socket, host: str) -> str:
 
 
 def _refuse_open_bind(options: ServeOptions) -> None:
-    loopback = options.host in LOOPBACK_HOSTS or options.host.startswith("127.")
-    if not loopback and options.settings.api_token is None and not options.insecure:
+    if not is_loopback(options.host) and options.settings.api_token is None and not options.insecure:
         raise ConfigurationError(
             f"`--host {options.host}` would let anyone on the network use this server's credentials.",
             remedy="Set FAIRLEAD_API_TOKEN, so that callers need a token; or add `--insecure` if you mean it.",

@@ -35,6 +35,7 @@ class Settings:
     max_response_bytes: int = 32 * 1024 * 1024
     max_request_bytes: int = 4 * 1024 * 1024
     result_budget: int = 100_000
+    max_connections: int = 2_000
     use_environment_proxy: bool = False
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
@@ -58,11 +59,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         except ValueError:
             value = -1
         if not 0 < value < 1e12:  # also refuses nan
-            raise ConfigurationError(f"{name} must be a positive number, not {text!r}.")
+            kind = "whole number above 0" if convert is int else "positive number"
+            raise ConfigurationError(f"{name} must be a {kind}, not {text!r}.")
         return value
 
     defaults = Settings()
-    token = environment.get("FAIRLEAD_API_TOKEN", "").strip()
     return Settings(
         connect_timeout=number("FAIRLEAD_CONNECT_TIMEOUT", defaults.connect_timeout),
         read_timeout=number("FAIRLEAD_READ_TIMEOUT", defaults.read_timeout),
@@ -71,12 +72,23 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_response_bytes=int(number("FAIRLEAD_MAX_RESPONSE_BYTES", defaults.max_response_bytes, int)),
         max_request_bytes=int(number("FAIRLEAD_MAX_REQUEST_BYTES", defaults.max_request_bytes, int)),
         result_budget=int(number("FAIRLEAD_RESULT_BUDGET", defaults.result_budget, int)),
+        max_connections=int(number("FAIRLEAD_MAX_CONNECTIONS", defaults.max_connections, int)),
         use_environment_proxy=environment.get("FAIRLEAD_USE_PROXY", "").lower() in {"1", "true", "yes"},
         allowed_hosts=_words(environment.get("FAIRLEAD_ALLOWED_HOSTS", "")),
         allowed_origins=_words(environment.get("FAIRLEAD_ALLOWED_ORIGINS", "")),
-        api_token=Secret(token) if token else None,
+        api_token=_token("FAIRLEAD_API_TOKEN", environment),
         secrets={name: Secret(value) for name, value in environment.items() if value},
     )
+
+
+def _token(name: str, environment: Mapping[str, str]) -> Secret | None:
+    text = environment.get(name, "")
+    if text and not text.strip():
+        raise ConfigurationError(
+            f"{name} holds nothing but blanks.",
+            remedy="Give it the token that callers must send, or unset it to ask for none.",
+        )
+    return Secret(text.strip()) if text else None
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.documents import document_options, runnable_plans
-from fairlead.cli.environment import on_terminal, settings
+from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
+from fairlead.cli.environment import settings
 from fairlead.cli.serve import refuse_foreign_sandbox
+from fairlead.cli.terminal import escaped, say
 from fairlead.engine.arguments import argument_check, unknown_argument
 from fairlead.engine.credentials import missing_variables
 from fairlead.errors import ArgumentFault, FairleadError
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     "--document",
     "documents",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=DOCUMENT,
     help="The document; repeatable.  [default: the one Fairlead ships]",
 )
 @click.option("--sandbox", is_flag=True, help="Call a made-up organization instead of the real API.")
@@ -58,15 +59,15 @@ def call(
         refuse_foreign_sandbox(plans, upstream)
     chosen = find_operation(plans, operation)
     given = argument_check(chosen).check(*read_arguments(chosen, arguments))
-    if offline:
-        _print_request(plans, chosen, given, upstream, sandbox=sandbox)
-        return
     from fairlead.app import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
 
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None
     options = ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)
+    if offline:
+        _print_request(options, chosen, given)
+        return
     result = run(_execute(options, chosen, given))
     _print_body(result.body, result.value)
 
@@ -118,42 +119,32 @@ async def _execute(options: ServeOptions, operation: Operation, given: Arguments
         return await execute(runnables[operation], given)
 
 
-def _print_request(
-    plans: tuple[Plan, ...],
-    operation: Operation,
-    given: Arguments,
-    upstream: str | None,
-    *,
-    sandbox: bool,
-) -> None:
-    target = _offline_runnable(plans, operation, upstream, sandbox=sandbox)
+def _print_request(options: ServeOptions, operation: Operation, given: Arguments) -> None:
+    target = _offline_runnable(options, operation)
     request = target.request(given)
     shown = dict(target.credential.masked_headers())
     click.echo(f"{request.method} {_masked_query(target, request.url)}")
     for name, value in request.headers:
         click.echo(f"{name}: {shown.get(name, value)}")
-    missing = () if sandbox else missing_variables(operation.call.upstream, settings().secrets)
+    missing = () if options.sandbox else missing_variables(operation.call.upstream, options.settings.secrets)
     if missing:
-        click.secho(
-            f"{', '.join(missing)} is not set; what stands for it above is a placeholder.", err=True, fg="yellow"
-        )
+        message = f"{', '.join(missing)} is not set; what stands for it above is a placeholder."
+        say(message, err=True, colour="yellow")
     if request.body:
         click.echo(b"\n" + request.body)
 
 
-def _offline_runnable(
-    plans: tuple[Plan, ...], operation: Operation, upstream: str | None, *, sandbox: bool
-) -> Runnable:
+def _offline_runnable(options: ServeOptions, operation: Operation) -> Runnable:
     from fairlead.app import demo_secrets, operations_of
 
-    chosen = settings()
     # Nothing is sent, so a key that is not set is no reason to refuse: the sandbox's stands in, masked.
-    secrets = {**demo_secrets(plans), **chosen.secrets} if not sandbox else {**chosen.secrets, **demo_secrets(plans)}
+    own, demo = options.settings.secrets, demo_secrets(options.plans)
+    chosen = replace(options.settings, secrets={**own, **demo} if options.sandbox else {**demo, **own})
 
     async def nowhere(_request: UpstreamRequest) -> UpstreamResponse:
         raise FairleadError("Nothing is sent offline.")
 
-    return operations_of(plans, replace(chosen, secrets=secrets), upstream, nowhere)[operation]
+    return operations_of(options.plans, chosen, options.upstream, nowhere)[operation]
 
 
 def _masked_query(target: Runnable, url: str) -> str:
@@ -165,12 +156,12 @@ def _masked_query(target: Runnable, url: str) -> str:
 
 
 def _print_body(body: bytes, value: JsonValue) -> None:
-    if not on_terminal() or value is None:
+    if not sys.stdout.isatty() or value is None:
         sys.stdout.buffer.write(body)
         sys.stdout.flush()
         return
-    import orjson
+    import json
 
-    text = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    text = json.dumps(value, indent=2, ensure_ascii=False)
     # Event text is hostile: what would move the cursor or reorder the line is shown escaped.
-    click.echo("".join(c if c.isprintable() or c == "\n" else f"\\u{ord(c):04x}" for c in text))
+    click.echo(escaped(text, lines=True))

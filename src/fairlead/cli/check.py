@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from fairlead.cli.documents import compile_all, document_options, print_diagnostics, read_pins
+from fairlead.cli.documents import DOCUMENT, compile_all, document_options, print_diagnostics, read_pins
+from fairlead.cli.terminal import say
 from fairlead.spec.diagnostics import DocumentInvalid, has_errors
 
 
 @click.command()
-@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("documents", nargs=-1, type=DOCUMENT)
 @document_options
 def check(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...]) -> None:
     """Check documents (files or folders; without any, the one Fairlead ships).
@@ -24,18 +25,18 @@ def check(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ..
       fairlead check capabilities/
     """
     compiled = compile_all(documents, overlay, read_pins(pins))
-    diagnostics = [diagnostic for compilation in compiled for diagnostic in compilation.diagnostics]
+    diagnostics = compiled.diagnostics
     if has_errors(diagnostics):
         raise DocumentInvalid(diagnostics)
     print_diagnostics(diagnostics)
-    operations = sum(len(compilation.plan.operations) for compilation in compiled)
-    tools = sum(len(compilation.plan.tools) for compilation in compiled)
-    routes = sum(len(compilation.plan.routes) for compilation in compiled)
-    summary = f"{_count(len(compiled), 'document')} can run: {_count(operations, 'operation')}, "
+    operations = sum(len(plan.operations) for plan in compiled.plans)
+    tools = sum(len(plan.tools) for plan in compiled.plans)
+    routes = sum(len(plan.routes) for plan in compiled.plans)
+    summary = f"{_count(len(compiled.plans), 'document')} can run: {_count(operations, 'operation')}, "
     summary += f"{_count(routes, 'REST route')}, {_count(tools, 'MCP tool')}"
     if diagnostics:
         summary += f"; {_count(len(diagnostics), 'warning')}"
-    click.secho(f"{summary}.", fg="green")
+    say(f"{summary}.", colour="green")
 
 
 def _count(number: int, noun: str) -> str:

@@ -3,29 +3,55 @@
 from __future__ import annotations
 
 import functools
+import os
+import stat
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeVar
 
 import click
 
+from fairlead.cli.environment import colours
+from fairlead.cli.terminal import escaped
 from fairlead.errors import ConfigurationError
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.model import Plan
-from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Severity, did_you_mean, has_errors
+from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Position, Severity, did_you_mean, has_errors
 from fairlead.spec.load import load
 
 SHIPPED_DOCUMENT = "qovery-organization-event.yaml"
+
+
+class _DocumentPath(click.Path):
+    """A path that is not empty; pathlib would take an empty one for the current directory."""
+
+    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        if not os.fspath(value):
+            self.fail("an empty name is no document.", param, ctx)
+        return Path(value)
+
+
+DOCUMENT = _DocumentPath(path_type=Path)
 Command = TypeVar("Command", bound=Callable[..., object])
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledDocuments:
+    """Documents compiled together: no route and no tool twice, and everything that was found in them."""
+
+    plans: tuple[Plan, ...]
+    diagnostics: tuple[Diagnostic, ...]
 
 
 def document_options(command: Command) -> Command:
     """The options every command that compiles documents has."""
     options = [
         click.option(
-            "--overlay", type=click.Path(path_type=Path, dir_okay=False), default=None,
+            "--overlay", type=DOCUMENT, default=None, metavar="FILE",
             help="An overlay to use instead of the one beside the document.",
         ),
         click.option(
@@ -47,61 +73,92 @@ def read_pins(pins: Iterable[str]) -> dict[str, str]:
     return named
 
 
-def compile_all(documents: Sequence[Path], overlay: Path | None, pins: Mapping[str, str]) -> list[Compilation]:
+def compile_all(documents: Sequence[Path], overlay: Path | None, pins: Mapping[str, str]) -> CompiledDocuments:
     """Every named document compiled, with its diagnostics; none named means the one we ship.
 
+    A folder below a named one that cannot be read is a warning.
     Raises DocumentInvalid with the diagnostics of all of them when nothing can be made of one.
     """
-    if overlay is not None and len(documents) > 1:
-        raise click.UsageError("--overlay goes with one document.")
+    paths, skipped = _document_files(documents)
+    if overlay is not None and len(paths) > 1:
+        raise click.UsageError(f"--overlay goes with one document, and there are {len(paths)}.")
     compiled: list[Compilation] = []
     lost: list[Diagnostic] = []
-    for path in _document_files(documents):
+    for path in paths:
         try:
             compiled.append(compile_document(load(path, overlay), pins))
         except DocumentInvalid as failure:
             lost += failure.diagnostics
+    found = [*skipped, *(diagnostic for compilation in compiled for diagnostic in compilation.diagnostics)]
     if lost:
-        raise DocumentInvalid([*lost, *(d for c in compiled for d in c.diagnostics)])
+        raise DocumentInvalid([*lost, *found])
     known = dict.fromkeys(name for compilation in compiled for name in compilation.parameter_names)
     for name in pins:
         if name.lower() not in {candidate.lower() for candidate in known}:
             hint = did_you_mean(name, known)
             raise ConfigurationError(f"--pin {name}: no operation has a parameter `{name}`{hint}")
-    return compiled
+    return CompiledDocuments(combine([compilation.plan for compilation in compiled]), tuple(found))
 
 
 def runnable_plans(documents: Sequence[Path], overlay: Path | None, pins: Sequence[str]) -> tuple[Plan, ...]:
     """The plans of the named documents, combined; DocumentInvalid when one has errors."""
     compiled = compile_all(documents, overlay, read_pins(pins))
-    diagnostics = [diagnostic for compilation in compiled for diagnostic in compilation.diagnostics]
-    if has_errors(diagnostics):
-        raise DocumentInvalid(diagnostics)
-    return combine([compilation.plan for compilation in compiled])
+    if has_errors(compiled.diagnostics):
+        raise DocumentInvalid(compiled.diagnostics)
+    print_diagnostics(found for found in compiled.diagnostics if found.code == "unreadable-file")
+    return compiled.plans
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics to standard error, one line each, coloured on a terminal."""
+    coloured = colours(sys.stderr)
     for diagnostic in diagnostics:
-        colour = "red" if diagnostic.severity is Severity.ERROR else "yellow"
-        label = click.style(diagnostic.code, fg=colour)
-        severity = "" if diagnostic.severity is Severity.ERROR else f"{diagnostic.severity} "
-        message = diagnostic.message
-        if not message.isprintable():
-            message = message.encode("unicode_escape").decode()
-        click.echo(f"{diagnostic.position} {severity}{label}: {message}", err=True)
+        is_error = diagnostic.severity is Severity.ERROR
+        label = click.style(diagnostic.code, fg="red" if is_error else "yellow") if coloured else diagnostic.code
+        severity = "" if is_error else f"{diagnostic.severity} "
+        click.echo(f"{escaped(str(diagnostic.position))} {severity}{label}: {escaped(diagnostic.message)}", err=True)
 
 
-def _document_files(documents: Sequence[Path]) -> list[Path]:
+def _document_files(documents: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:
+    """The files of the named paths, and a warning for each folder below them that cannot be read."""
     if not documents:
-        return [Path(str(files("fairlead.capabilities"))) / SHIPPED_DOCUMENT]
+        return [Path(str(files("fairlead.capabilities"))) / SHIPPED_DOCUMENT], []
     found: list[Path] = []
+    skipped: list[Diagnostic] = []
     for path in documents:
-        if not path.is_dir():
+        if not os.path.isdir(path):
             found.append(path)
             continue
-        below = sorted(p for p in path.rglob("*.y*ml") if p.suffix in {".yaml", ".yml"} and ".overlay." not in p.name)
+        below, closed = _files_below(path)
+        if not below and closed:
+            raise DocumentInvalid(closed)
         if not below:
             raise ConfigurationError(f"There is no YAML file in {path}.")
         found += below
-    return found
+        skipped += closed
+    return found, skipped
+
+
+def _files_below(folder: Path) -> tuple[list[Path], list[Diagnostic]]:
+    closed: list[Diagnostic] = []
+
+    def skip(failure: OSError) -> None:
+        message = f"the folder cannot be read: {failure.strerror}; it is left out"
+        where = Position(str(failure.filename), 1, 1)
+        closed.append(Diagnostic(position=where, code="unreadable-file", message=message, severity=Severity.WARNING))
+
+    found = [
+        Path(root, name)
+        for root, _, names in os.walk(folder, onerror=skip)
+        for name in names
+        if name.endswith((".yaml", ".yml")) and ".overlay." not in name
+    ]
+    return sorted(path for path in found if _is_document(path)), closed
+
+
+def _is_document(path: Path) -> bool:
+    """Whether a file found in a folder is to be read: not a pipe or a device, which might never end."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return True  # reading it says why it cannot be read

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+from typing import TextIO
 
 from fairlead.settings import Settings, read_settings
 
@@ -13,6 +13,11 @@ def settings() -> Settings:
     return read_settings(os.environ)
 
 
-def on_terminal() -> bool:
-    """Whether a person reads standard output: a terminal, and NO_COLOR not set."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+def colours(stream: TextIO) -> bool:
+    """Whether text on a stream may be coloured: it is a terminal, and NO_COLOR is not set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+def debugging() -> bool:
+    """Whether a fault of Fairlead itself shows its traceback."""
+    return os.environ.get("FAIRLEAD_DEBUG", "").lower() in {"1", "true", "yes"}

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
-from fairlead.cli.documents import compile_all, document_options, print_diagnostics, read_pins
-from fairlead.cli.environment import on_terminal
+from fairlead.cli.documents import DOCUMENT, compile_all, document_options, print_diagnostics, read_pins
+from fairlead.cli.environment import colours
 from fairlead.plan.inference import RULES
 from fairlead.plan.model import Argument, Authentication, Constant, Operation, Plan, Supply
 
 
 @click.command()
-@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("documents", nargs=-1, type=DOCUMENT)
 @document_options
 def explain(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...]) -> None:
     """Show what a document compiles to: operations, where each parameter comes from, what was inferred and why.
@@ -23,16 +24,17 @@ def explain(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, 
       fairlead explain
       fairlead explain my-capability.yaml --pin organizationId=…
     """
-    for compilation in compile_all(documents, overlay, read_pins(pins)):
-        click.echo("\n".join(plan_lines(compilation.plan, colours=on_terminal())))
-        print_diagnostics(compilation.diagnostics)
+    compiled = compile_all(documents, overlay, read_pins(pins))
+    for plan in compiled.plans:
+        click.echo("\n".join(plan_lines(plan, bold=colours(sys.stdout))))
+    print_diagnostics(compiled.diagnostics)
 
 
-def plan_lines(plan: Plan, *, colours: bool = False) -> list[str]:
+def plan_lines(plan: Plan, *, bold: bool = False) -> list[str]:
     """A plan as readable lines."""
 
     def head(text: str) -> str:
-        return click.style(text, bold=True) if colours else text
+        return click.style(text, bold=True) if bold else text
 
     lines = [head(plan.title), f"  {Path(plan.file).name}", ""]
     for upstream in plan.upstreams:

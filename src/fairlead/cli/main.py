@@ -1,124 +1,34 @@
-"""The `fairlead` command: its subcommands, loaded when they are asked for, and what their failures look like."""
+"""Where the `fairlead` command begins: kept small, so that Ctrl-C ends it quietly even while it loads."""
 
 from __future__ import annotations
 
-import importlib
 import os
+import signal
 import sys
-import traceback
-from collections.abc import Mapping
-from pathlib import Path
 
-import click
-
-from fairlead.errors import CannotListen, ConfigurationError, FairleadError
-from fairlead.spec.diagnostics import DocumentInvalid, did_you_mean
-
-_COMMANDS: Mapping[str, str] = {
-    "serve": "Serve documents as REST and MCP.",
-    "check": "Check documents: every problem at once.",
-    "explain": "Show the compiled plan: what comes from where.",
-    "call": "Run one operation from the terminal.",
-    "openapi": "Print the OpenAPI document of the REST side.",
-    "mcp": "Serve the tools to one MCP client on standard input and output.",
-    "sandbox": "Serve a stand-in for the Qovery API.",
-}
-EXIT_FAILED, EXIT_DOCUMENT, EXIT_CONFIGURATION, EXIT_LISTEN, EXIT_FAULT = 1, 3, 4, 5, 70
-
-
-class _Commands(click.Group):
-    """Subcommands by name; each lives in the module of its name and is imported only to run."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"fairlead.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
-            hint = did_you_mean(args[0], _COMMANDS) or "; `fairlead --help` lists them"
-            raise click.UsageError(f"There is no command `{args[0][:60]}`{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-
-def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
-    if value and not ctx.resilient_parsing:
-        from importlib.metadata import version
-
-        click.echo(f"fairlead {version('fairlead')}")
-        ctx.exit()
-
-
-@click.group(
-    cls=_Commands,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nExit status: 0 done; 1 the call failed; 2 wrong usage; 3 a document has errors;\n"
-    "4 a key or setting is missing or wrong; 5 a port cannot be used; 70 a fault of Fairlead itself.",
-)
-@click.option(
-    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
-    help="Print the version and exit.",
-)  # fmt: skip
-def commands() -> None:
-    """Run capability documents: one YAML file, served as REST and as MCP at once.
-
-    \b
-    Examples:
-      fairlead serve --sandbox            try it: a made-up organization, REST :8080, MCP :9090
-      fairlead serve                      the real thing; QOVERY_API_KEY from the environment
-      fairlead serve a.yaml dir/          any capability documents, in one server
-      fairlead check my-capability.yaml   every problem at once, with line and column
-      fairlead call getorganizationevents --sandbox organizationId=… pageSize=5
-    """
+EXIT_INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command line; every failure is one clear line and an exit code, never a traceback."""
+    """Run the command line and exit with its status; Ctrl-C ends it with status 130 at any moment."""
+    # An exception could be raised anywhere, even where a library swallows or prints it. Servers, which have
+    # something to finish, replace this once they answer.
+    signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
+    _open_standard_streams()
     try:
-        commands(standalone_mode=False)
-    except click.exceptions.Exit as done:
-        sys.exit(done.exit_code)
-    except click.ClickException as failure:
-        failure.show()
-        sys.exit(failure.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except BrokenPipeError:
-        # The reader went away (`| head`); Python would complain once more while it closes standard output.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except DocumentInvalid as failure:
-        from fairlead.cli.documents import print_diagnostics
+        from fairlead.cli.commands import run_commands
 
-        print_diagnostics(failure.diagnostics)
-        sys.exit(EXIT_DOCUMENT)
-    except FairleadError as failure:
-        click.secho(f"fairlead: {failure}", err=True, fg="red")
-        sys.exit(_exit_code(failure))
-    except Exception as fault:
-        if os.environ.get("FAIRLEAD_DEBUG"):
-            raise
-        frame = traceback.extract_tb(fault.__traceback__)[-1]
-        where = f"{type(fault).__name__} in {Path(frame.filename).name}:{frame.lineno}"
-        click.secho(
-            f"fairlead: a fault of Fairlead itself, {where}. FAIRLEAD_DEBUG=1 shows all of it.", err=True, fg="red"
-        )
-        sys.exit(EXIT_FAULT)
+        status = run_commands()
+    except KeyboardInterrupt:  # event loops put the default handler back when they close
+        status = EXIT_INTERRUPTED
+    sys.exit(status)
 
 
-def _exit_code(failure: FairleadError) -> int:
-    if isinstance(failure, ConfigurationError):
-        return EXIT_CONFIGURATION
-    return EXIT_LISTEN if isinstance(failure, CannotListen) else EXIT_FAILED
+def _open_standard_streams() -> None:
+    """Put the null device where a standard stream is closed; the next socket would take its number."""
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, open(number, mode, closefd=False, encoding="utf-8"))  # noqa: SIM115 - as long as the process

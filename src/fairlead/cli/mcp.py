@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.documents import document_options, runnable_plans
+from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
 from fairlead.cli.environment import settings
 from fairlead.cli.serve import refuse_foreign_sandbox
 
+if TYPE_CHECKING:
+    from fairlead.app import ServeOptions
+
 
 @click.command()
-@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("documents", nargs=-1, type=DOCUMENT)
 @click.option("--sandbox", is_flag=True, help="Call a made-up organization instead of the real API.")
 @click.option("--upstream", metavar="URL", help="Call this address instead of the document's baseUri.")
 @document_options
@@ -35,11 +42,20 @@ def mcp(
     plans = runnable_plans(documents, overlay, pins)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
-    from fairlead.app import ServeOptions, serve_stdio
+    from fairlead.app import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry import configure_logging
 
     configure_logging(colours=False)
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None
-    run(serve_stdio(ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)))
+    run(_serve(ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)))
+
+
+async def _serve(options: ServeOptions) -> None:
+    from fairlead.app import serve_stdio
+
+    # The thread that waits for standard input cannot be interrupted, and nothing here needs to be finished.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, os._exit, 128 + number)
+    await serve_stdio(options)

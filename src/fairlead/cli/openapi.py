@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import orjson
 
-from fairlead.cli.documents import document_options, runnable_plans
+from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
 
 
 @click.command()
-@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("documents", nargs=-1, type=DOCUMENT)
 @document_options
 def openapi(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...]) -> None:
     """Print the OpenAPI 3.1 document of the REST side; `serve` has the same at /openapi.json.
@@ -23,7 +22,7 @@ def openapi(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, 
     plans = runnable_plans(documents, overlay, pins)
     from importlib.metadata import version
 
-    from fairlead.expose.openapi import openapi_document
+    from fairlead.expose.openapi import description_bytes, openapi_document
 
     document = openapi_document(plans, version=version("fairlead"))
-    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2))
+    click.echo(description_bytes(document, indented=True))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import TypeVar
 
 from fairlead.errors import FairleadError
@@ -12,15 +12,14 @@ Outcome = TypeVar("Outcome")
 
 
 def run(coroutine: Coroutine[None, None, Outcome]) -> Outcome:
-    """Run to the end; a FairleadError inside a task group comes out as itself."""
+    """Run to the end; what went wrong inside task groups comes out as itself: a FairleadError before others."""
     with asyncio.Runner(loop_factory=_event_loop) as runner:
         try:
             return runner.run(coroutine)
         except BaseExceptionGroup as group:
-            found = _first(group)
-            if found is None:
-                raise
-            raise found from None
+            failures = list(_leaves(group))
+            told = [failure for failure in failures if isinstance(failure, FairleadError)]
+            raise (told or failures)[0] from None
 
 
 def _event_loop() -> asyncio.AbstractEventLoop:
@@ -31,10 +30,9 @@ def _event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> FairleadError | None:
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for failure in group.exceptions:
-        if isinstance(failure, FairleadError):
-            return failure
-        if isinstance(failure, BaseExceptionGroup) and (found := _first(failure)):
-            return found
-    return None
+        if isinstance(failure, BaseExceptionGroup):
+            yield from _leaves(failure)
+        else:
+            yield failure

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.archive.contract import BASE_URI
-from fairlead.cli.documents import document_options, runnable_plans
-from fairlead.cli.environment import on_terminal, settings
+from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
+from fairlead.cli.environment import colours, settings
+from fairlead.cli.terminal import say
 from fairlead.errors import ConfigurationError
 from fairlead.plan.model import Plan
 
@@ -23,7 +25,7 @@ SANDBOX_PORT = 8081
 
 
 @click.command()
-@click.argument("documents", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("documents", nargs=-1, type=DOCUMENT)
 @click.option("--sandbox", is_flag=True, help="Call a made-up organization on this machine instead of the real API.")
 @click.option("--upstream", metavar="URL", help="Call this address instead of the document's baseUri.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to serve on.")
@@ -32,15 +34,13 @@ SANDBOX_PORT = 8081
 @click.option(
     "--sandbox-port",
     type=click.IntRange(0, 65535),
-    default=SANDBOX_PORT,
-    show_default=True,
-    help="The sandbox's port.",
+    help=f"The sandbox's port.  [default: {SANDBOX_PORT}, or any free one]",
 )
 @click.option("--insecure", is_flag=True, help="Serve beyond loopback without asking callers for a token.")
 @document_options
 def serve(
     documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...], sandbox: bool, upstream: str | None,
-    host: str, rest_port: int | None, mcp_port: int | None, sandbox_port: int, insecure: bool,
+    host: str, rest_port: int | None, mcp_port: int | None, sandbox_port: int | None, insecure: bool,
 ) -> None:  # fmt: skip
     """Serve documents as REST and MCP (files or folders; without any, the Qovery organization events).
 
@@ -61,25 +61,27 @@ def serve(
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry import configure_logging
 
-    configure_logging(colours=sys.stderr.isatty())
+    configure_logging(colours=colours(sys.stderr))
     options = ServeOptions(
         plans=plans,
         settings=settings(),
-        host=host,
+        host=host.removeprefix("[").removesuffix("]"),
         rest_port=_port(rest_port, plans[0].rest_port, 8080),
         mcp_port=_port(mcp_port, plans[0].mcp_port, 9090),
         upstream=upstream,
         # The demonstration is not cut short by the limit the real API has; `fairlead sandbox` keeps it.
         sandbox=SandboxOptions(rate_limit=0) if sandbox else None,
-        sandbox_port=sandbox_port,
+        sandbox_port=SANDBOX_PORT if sandbox_port is None else sandbox_port,
         insecure=insecure,
+        command=stdio_command(documents, overlay, pins, upstream, sandbox=sandbox),
+        public_command=stdio_command(documents, overlay, pins, upstream, sandbox=sandbox, public=True),
     )
-    run(_serve(options, relaunch_arguments(documents, overlay, pins, upstream, sandbox=sandbox)))
+    run(_serve(options, any_sandbox_port=sandbox_port is None))
 
 
 def refuse_foreign_sandbox(plans: tuple[Plan, ...], upstream: str | None) -> None:
     """Raise when the sandbox cannot stand in for what the plans call."""
-    if upstream:
+    if upstream is not None:
         raise click.UsageError("--sandbox and --upstream exclude each other.")
     for plan in plans:
         if any(up.base != BASE_URI for up in plan.upstreams):
@@ -93,40 +95,54 @@ def _port(asked: int | None, document: int | None, default: int) -> int:
     return asked if asked is not None else document if document is not None else default
 
 
-def relaunch_arguments(
-    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str], upstream: str | None, *, sandbox: bool
-) -> list[str]:
-    """The arguments with which `fairlead mcp` serves the same documents."""
-    words = [str(path.resolve()) for path in documents]
+def stdio_command(
+    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str], upstream: str | None, *,
+    sandbox: bool, public: bool = False,
+) -> tuple[str, ...]:  # fmt: skip
+    """The command with which an MCP client serves the same to itself; `public` names no folder of this machine."""
+
+    def shown(path: Path) -> str:
+        return path.name if public else str(path.resolve())
+
+    words = [*(("fairlead",) if public else _program()), "mcp", *(shown(path) for path in documents)]
     words += ["--sandbox"] if sandbox else []
-    words += ["--upstream", upstream] if upstream else []
-    words += ["--overlay", str(overlay.resolve())] if overlay else []
-    return words + [word for pin in pins for word in ("--pin", pin)]
+    words += ["--upstream", upstream] if upstream is not None else []
+    words += ["--overlay", shown(overlay)] if overlay else []
+    return (*words, *(word for pin in pins for word in ("--pin", pin)))
 
 
-async def _serve(options: ServeOptions, relaunch: list[str]) -> None:
+def _program() -> tuple[str, ...]:
+    found = shutil.which(sys.argv[0]) if Path(sys.argv[0]).stem == "fairlead" else shutil.which("fairlead")
+    return (str(Path(found).absolute()),) if found else (sys.executable, "-m", "fairlead")
+
+
+async def _serve(options: ServeOptions, *, any_sandbox_port: bool) -> None:
     from fairlead.errors import CannotListen
 
+    if any_sandbox_port and options.sandbox_port in {options.rest_port, options.mcp_port}:
+        options = replace(options, sandbox_port=0)
     try:
-        await _serve_until_signal(options, relaunch)
+        await _serve_until_signal(options)
     except CannotListen as failure:
         # Nobody asked for the sandbox's port by number; any free one serves as well.
-        if f"Port {SANDBOX_PORT}" not in failure.public or options.sandbox is None:
+        if not any_sandbox_port or options.sandbox is None or failure.port != options.sandbox_port:
             raise
-        await _serve_until_signal(replace(options, sandbox_port=0), relaunch)
+        await _serve_until_signal(replace(options, sandbox_port=0))
 
 
-async def _serve_until_signal(options: ServeOptions, relaunch: list[str]) -> None:
-    from fairlead.app import serving
+async def _serve_until_signal(options: ServeOptions) -> None:
+    from fairlead.app import serving, stdio_configuration, stop_on_signal
     from fairlead.cli.banner import Addresses, banner
 
     async with serving(options) as running:
+        stop = stop_on_signal(running.servers, running.behind)
         addresses = Addresses(
             rest_url=running.rest_url,
             mcp_url=running.mcp_url,
             sandbox_url=running.sandbox_url,
             token_required=options.settings.api_token is not None,
         )
-        click.echo(banner(options.plans, addresses, relaunch, colours=on_terminal()))
-        await running.until_signal()
-        click.echo("Finishing the calls in flight…", err=True)
+        stdio = stdio_configuration(options, public=False)
+        click.echo(banner(options.plans, addresses, stdio, bold=colours(sys.stdout)))
+        await stop.wait()
+        say("Finishing the calls in flight…", err=True)
