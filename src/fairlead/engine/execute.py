@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import orjson
 
@@ -47,8 +47,7 @@ class Runnable:
             raise unreadable(checked) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """An upstream's successful answer: `body` is its bytes untouched, `value` the same parsed when it is JSON."""
 
     status: int

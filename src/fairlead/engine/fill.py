@@ -78,6 +78,15 @@ class RequestFiller:
         return {**arguments, **self.constants, **rendered}
 
     def _path(self, arguments: Arguments) -> str:
+        try:
+            return self.template.fill({slot.key: text_of(arguments[slot.argument]) for slot in self.path})
+        except UnicodeEncodeError:
+            raise
+        except (KeyError, ValueError):
+            return self._path_with_fault(arguments)
+
+    def _path_with_fault(self, arguments: Arguments) -> str:
+        """The path once more, to find the argument at fault; raises InvalidArguments."""
         absent = [slot.argument for slot in self.path if slot.argument not in arguments]
         if absent:
             lacking = dict.fromkeys(name for own in absent for name in self._givers(own) if name not in arguments)
@@ -185,6 +194,8 @@ def text_of(value: JsonValue) -> str:
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return json_text(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 from urllib.parse import unquote_plus
 
 from fairlead.plan.model import Arguments, PageLink, Pagination
@@ -16,8 +16,7 @@ _LONGEST_TOKEN = 2_000
 _WORDS: dict[Relation, str] = {"next": "next", "prev": "previous"}
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbour(NamedTuple):
     """A neighbouring page, and the arguments that call it."""
 
     relation: Relation
@@ -37,8 +36,7 @@ class DeadEnd:
         return f"the {_WORDS[self.relation]} link of the upstream {self.fault}, so there may be more"
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(NamedTuple):
     """What an answer says about the pages around it."""
 
     pages: tuple[Neighbour, ...] = ()

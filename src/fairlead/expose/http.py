@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from fairlead.errors import FairleadError, HeadersTooLarge, RequestMalformed, RequestTimedOut, RequestTooLarge
 from fairlead.expose.problems import internal_error, to_problem
@@ -37,8 +37,7 @@ class Request:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """An answer; `content-length` is added when it is sent."""
 
     status: int
@@ -79,7 +78,7 @@ def asgi(answer: Answer, *, max_request_bytes: int, body_timeout: float = 30.0) 
 
     async def _respond(scope: Scope, receive: Receive) -> Response:
         method = scope["method"]
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADER_BYTES:
+        if sum([len(name) + len(value) for name, value in scope["headers"]]) > _MOST_HEADER_BYTES:
             raise HeadersTooLarge(f"The headers are larger than {_MOST_HEADER_BYTES:,} bytes.")
         body = b"" if method in _BODILESS else await _body_within(receive, max_request_bytes, body_timeout)
         path = scope["raw_path"].decode("latin-1")

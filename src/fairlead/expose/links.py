@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from fairlead.plan.model import Arguments, Pagination, Route, Segment
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.spec.source import JsonValue
 
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/._~%-]*")
+
 
 @dataclass(frozen=True, slots=True)
 class RouteLinks:
@@ -22,12 +25,15 @@ class RouteLinks:
     query: frozenset[str]
     pagination: Pagination | None
 
-    def url(self, arguments: Arguments) -> str:
+    def url(self, arguments: Arguments, called: str) -> str:
         """The path and query that call the route with these arguments, relative to this host.
 
-        What the route reads from a header or the body has no place in it.
+        `called` is the path of the present call, whose path arguments are the same. What the route reads from
+        a header or the body has no place in an address.
         """
-        path = self.path.fill({name: text_of(arguments[name]) for name in self.path.names})
+        path = called
+        if not _PLAIN_PATH.fullmatch(called):  # anything else could end the `<…>` of a Link header
+            path = self.path.fill({name: text_of(arguments[name]) for name in self.path.names})
         pairs = [
             f"{percent_encoded(name)}={percent_encoded(text_of(item))}"
             for name, value in arguments.items()
@@ -40,9 +46,9 @@ class RouteLinks:
         """What an answer says about the pages around it."""
         return neighbours(self.pagination, arguments, value) if self.pagination else Neighbours()
 
-    def header(self, found: Neighbours) -> str:
-        """The `Link` header for the pages around an answer; empty when there are none."""
-        return ", ".join(f'<{self.url(page.arguments)}>; rel="{page.relation}"' for page in found.pages)
+    def header(self, found: Neighbours, called: str) -> str:
+        """The `Link` header for the pages around the answer to a call; empty when there are none."""
+        return ", ".join([f'<{self.url(page.arguments, called)}>; rel="{page.relation}"' for page in found.pages])
 
 
 def route_links(route: Route) -> RouteLinks:

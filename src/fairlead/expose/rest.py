@@ -42,12 +42,12 @@ class RestOperation:
         headers = [*INERT, *result.headers]
         if result.content_type:
             headers.append(("content-type", result.content_type))
-        headers += self._paging(arguments, result.value)
+        headers += self._paging(arguments, result.value, request.path)
         return Response(result.status, tuple(headers), result.body)
 
-    def _paging(self, arguments: Arguments, value: JsonValue) -> list[tuple[str, str]]:
+    def _paging(self, arguments: Arguments, value: JsonValue, called: str) -> list[tuple[str, str]]:
         found = self.links.neighbours(arguments, value)
-        headers = [("link", self.links.header(found))] if found.pages else []
+        headers = [("link", self.links.header(found, called))] if found.pages else []
         for dead_end in found.dead_ends:
             record_dead_end("rest", self.route.operation.name, dead_end.notice)
             headers.append(("fairlead-notice", dead_end.notice))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
@@ -17,6 +18,8 @@ from fairlead.spec.json_text import is_json, read_json
 from fairlead.spec.source import JsonValue
 
 _MOST_FIELDS = 1_000
+# Nothing to decode: what most queries are, and what the standard library takes three times as long for.
+_PLAIN_QUERY = re.compile(rb"[A-Za-z0-9=&._~:-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,13 @@ class ArgumentReader:
         given: dict[str, list[str]] = {}
         for name, text in _pairs(query):
             given.setdefault(name, []).append(text)
-        unknown = iter(unknown_arguments([name for name in given if name not in self.query], self.query))
+        unknown = [name for name in given if name not in self.query]
+        told = iter(unknown_arguments(unknown, self.query) if unknown else ())
         for name, texts in given.items():
             if name in self.query:
                 convert(self.query[name], texts, arguments, faults)
             else:
-                faults.append(next(unknown))
+                faults.append(next(told))
 
     def _read_body(self, request: Request, arguments: dict[str, JsonValue]) -> None:
         if self.body is None:
@@ -85,6 +89,10 @@ def argument_reader(route: Route) -> ArgumentReader:
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:
+    if _PLAIN_QUERY.fullmatch(query):
+        parts = query.decode().split("&", _MOST_FIELDS)
+        if len(parts) <= _MOST_FIELDS:
+            return [(name, text) for name, _, text in [part.partition("=") for part in parts] if name or text]
     try:
         return parse_qsl(query.decode(), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
     except UnicodeDecodeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import unquote
 
 from fairlead.errors import RequestMalformed
@@ -20,8 +20,7 @@ class _Node(Generic[Target]):
     targets: dict[str, Target] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Found(Generic[Target]):
+class Found(NamedTuple, Generic[Target]):
     """What stands at a path: a target for each method, and the values of the placeholders in order."""
 
     targets: dict[str, Target]

@@ -267,6 +267,6 @@ def _page_link(
         relation="next" if relation == "next" else "prev",
         pointer=tuple(steps),
         parameter=name,
-        # Some upstreams escape their links as for HTML, hence the second spelling of `&`.
-        token=re.compile(rf"^[^#]*?[?&](?:amp;)?{re.escape(link.token)}=([^&#]*)"),
+        # Some upstreams escape their links as for HTML: `&amp;name=` ends in `;name=`.
+        token=re.compile(rf"[?&;]{re.escape(link.token)}=([^&#]*)"),
     )

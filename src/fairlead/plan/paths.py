@@ -34,11 +34,12 @@ class PathTemplate:
         parts = [self.literals[0]]
         for name, literal in zip(self.names, self.literals[1:], strict=True):
             parts += (percent_encoded(values[name]), literal)
-        if "" in values.values():
-            raise ValueError("must not be empty")
         path = "".join(parts)
-        if not _DOT_SEGMENTS.isdisjoint(path.lower().split("/")):
-            raise ValueError("cannot be `.` or `..`")
+        if any(not value.strip(".") for value in values.values()):  # only such values can make a dot segment
+            if "" in values.values():
+                raise ValueError("must not be empty")
+            if not _DOT_SEGMENTS.isdisjoint(path.lower().split("/")):
+                raise ValueError("cannot be `.` or `..`")
         return path
 
 
