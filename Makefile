@@ -31,7 +31,7 @@ format: $(VENV)/.dev ## Rewrite the code in the one format
 	$(BIN)/ruff check --fix src tests bench
 
 bench: $(VENV)/.bench ## Measure Fairlead beside its peers, in one run
-	@$(BIN)/python -m bench
+	@$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew (needs `uv` on the PATH)
 	sh requirements/lock
