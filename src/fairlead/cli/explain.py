@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import click
@@ -10,7 +12,7 @@ import click
 from fairlead.cli.documents import DOCUMENT, compile_all, document_options, print_diagnostics, read_pins
 from fairlead.cli.environment import colours
 from fairlead.plan.inference import RULES
-from fairlead.plan.model import Argument, Authentication, Constant, Operation, Plan, Supply
+from fairlead.plan.model import Argument, Authentication, Constant, Operation, Plan, Supply, UpstreamInput
 
 
 @click.command()
@@ -49,9 +51,8 @@ def plan_lines(plan: Plan, *, bold: bool = False) -> list[str]:
     lines += ["", head("inferred")]
     for inference in plan.inferences:
         lines.append(f"  {inference.rule:24} {inference.where}: {inference.message}")
-    used = dict.fromkeys(inference.rule for inference in plan.inferences)
-    lines += ["", head("rules"), *(f"  {rule:24} {RULES[rule]}" for rule in used if rule in RULES), ""]
-    return lines
+    shown = set(re.findall(r"[a-z-]+", "\n".join(lines)))
+    return [*lines, "", head("rules"), *(f"  {rule:24} {text}" for rule, text in RULES.items() if rule in shown), ""]
 
 
 def _operation_lines(plan: Plan, operation: Operation) -> list[str]:
@@ -65,8 +66,23 @@ def _operation_lines(plan: Plan, operation: Operation) -> list[str]:
         lines.append(f"  {parameter.name:{width}}  {parameter.location:6} {parameter.type:8} {need}  {parameter.rule}")
     lines.append("sends")
     width = max((len(item.name) for item in call.inputs), default=0)
-    lines += [f"  {item.name:{width}}  {item.location:6} {_supply(item.supply)}  {item.rule}" for item in call.inputs]
+    required = {parameter.name for parameter in operation.parameters if parameter.required}
+    lines += [
+        f"  {item.name:{width}}  {item.location:6} {_supply(item.supply)}  {', '.join(_rules(item, required))}"
+        for item in call.inputs
+    ]
     return [*lines, "answers the upstream's bytes untouched  identity-mapping"]
+
+
+def _rules(item: UpstreamInput, required: Collection[str]) -> Iterator[str]:
+    """The rules behind one input: what supplied it, what its place asks for, what happens when it is absent."""
+    yield item.rule
+    if item.location == "path":
+        yield "placeholder"
+    elif not isinstance(item.supply, Constant) and not (
+        isinstance(item.supply, Argument) and item.supply.name in required
+    ):
+        yield "absent-argument"
 
 
 def _supply(supply: Supply) -> str:
@@ -81,7 +97,7 @@ def _authentication_lines(authentication: Authentication | None) -> list[str]:
     if authentication is None:
         return ["no authentication"]
     variables = ", ".join(dict.fromkeys(authentication.variables.values()))
-    lines = [f"{authentication.type}, from the environment variable {variables}  bind-variable"]
+    lines = [f"{authentication.type}, from the environment variable {variables}  bind-variable, secret-required"]
     for rule in authentication.schemes:
         condition = f"tokens like {rule.pattern.pattern}" if rule.pattern else "other tokens"
         lines.append(f"Authorization: {rule.scheme} … for {condition}")

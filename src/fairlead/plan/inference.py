@@ -16,6 +16,7 @@ from fairlead.spec.model import InputParameter
 from fairlead.spec.source import JsonValue
 
 RULES: Mapping[str, str] = {
+    "placeholder": "`{x}` in a path is a parameter, percent-encoded as one segment it cannot leave",
     "undeclared-placeholder": "a placeholder nobody declares is a required string",
     "placeholder-case": "placeholders of route and upstream that differ in case only are the same parameter",
     "placeholder-punctuation": "… and those that differ in `-` and `_` only",
@@ -28,7 +29,9 @@ RULES: Mapping[str, str] = {
     "json-body": "an `in: body` input is the whole JSON body",
     "identity-mapping": "`$.` hands the upstream's answer through untouched",
     "bind-variable": "`{{env.KEY}}` and `{{KEY}}` are the bind KEY, an environment variable",
+    "secret-required": "a secret that does not resolve is refused, with its variable's name",
     "safe-alias": "a name that model APIs refuse has a safe alias in the tool's schema",
+    "absent-argument": "an argument that is not given is not sent, nor is a template that needs it",
     "prefixed": "what an earlier document of the same server has gets the namespace as a prefix",
     "pinned": "`--pin` fixes an argument for the whole server",
 }
