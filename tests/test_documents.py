@@ -203,8 +203,7 @@ def test_a_wrong_value_in_an_overlay_is_told_at_its_place_there(seed: Path, tmp_
     ]
 
 
-@pytest.mark.parametrize("seconds", [30])
-def test_published_documents_compile_or_say_why_not(shared: Path, seconds: int) -> None:
+def test_published_documents_compile_or_say_why_not(shared: Path) -> None:
     """No published document makes the compiler fail, and most run today."""
     runnable, total = 0, 0
     for file in sorted((shared / "catalog").rglob("*.y*ml")):

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from command import fairlead
+from fairlead.archive import contract
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.inference import match_placeholders
@@ -81,6 +82,16 @@ def test_explain_shows_where_everything_comes_from() -> None:
     done = fairlead("explain")
     assert (done.code, done.err) == (0, "")
     assert_golden("explain.txt", done.out)
+
+
+def test_the_overlays_known_values_are_the_contracts(seed: Path) -> None:
+    """The values shown to callers are those the sandbox and the archive know the upstream by."""
+    shown = {p.name: p.known_values for o in compile_document(load(seed)).plan.operations for p in o.parameters}
+    assert set(shown["eventType"]) == set(contract.EVENT_TYPES)
+    assert set(shown["targetType"]) == set(contract.TARGET_TYPES)
+    assert set(shown["subTargetType"]) == set(contract.SUB_TARGET_TYPES)
+    assert set(shown["origin"]) == set(contract.ORIGINS)
+    assert set(shown["targetLevelToFetch"]) == set(contract.TARGET_LEVELS)
 
 
 def test_rest_and_mcp_run_the_same_operation(seed: Path) -> None:

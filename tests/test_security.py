@@ -42,6 +42,15 @@ def tools_list(url: str, **headers: str) -> httpx2.Response:
     return httpx2.post(url, json=body, headers=MODERN | {"mcp-method": "tools/list"} | headers)
 
 
+def tools_call(running: Gateway) -> str:
+    """What a call of the events tool answers, whole."""
+    meta = {"io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {}}
+    name, arguments = "get-all-events-inside-organization", {"organizationId": running.organization_id}
+    params = {"name": name, "arguments": arguments, "_meta": meta}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    return httpx2.post(running.mcp_url, json=body, headers=MODERN | {"mcp-method": "tools/call", "mcp-name": name}).text
+
+
 def both_ports(running: Gateway, **headers: str) -> list[int]:
     """The statuses of one request on each port."""
     return [
@@ -165,7 +174,7 @@ def test_a_body_that_is_too_large_is_refused_on_both_ports() -> None:
         assert httpx2.post(running.mcp_url, content=big, headers=MODERN).status_code == 413
 
 
-def test_the_credential_is_nowhere_to_be_found(tmp_path: Path) -> None:
+def test_the_credential_is_nowhere_to_be_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """A canary key, failures of every kind, and a search through everything that was printed, logged or answered."""
     seen: list[str] = []
     env = {"QOVERY_API_KEY": CANARY}
@@ -192,9 +201,12 @@ def test_the_credential_is_nowhere_to_be_found(tmp_path: Path) -> None:
                     httpx2.get(running.rest_url + path).text for path in ("/", "/docs", "/openapi.json", "/readyz")
                 ]
                 answer = httpx2.get(running.route())
-                seen += [answer.text, str(answer.headers)]
+                seen += [answer.text, str(answer.headers), tools_call(running), tools_list(running.mcp_url).text]
         assert CANARY in str(up.asked)  # it did go where it belongs
-    assert "token *** is unknown" in "".join(seen)
+    logged = "".join(capfd.readouterr())
+    assert "upstream failed" in logged  # the records of these failures are among what is searched
+    seen.append(logged)
+    assert "".join(seen).count("token *** is unknown") >= 3  # the command line, REST and MCP
     assert not [text for text in seen if CANARY in text]
 
 

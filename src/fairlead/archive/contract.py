@@ -80,36 +80,6 @@ EVENT_KEYS = (
 )
 """The keys of an event, in the order the upstream writes them."""
 
-EVENT_FILTERS = (
-    "pageSize",
-    "fromTimestamp",
-    "toTimestamp",
-    "continueToken",
-    "stepBackToken",
-    "eventType",
-    "targetType",
-    "subTargetType",
-    "origin",
-    "targetId",
-    "triggeredBy",
-    "serviceProjectId",
-    "serviceEnvironmentId",
-)
-"""The query parameters of `getOrganizationEvents`."""
-
-TARGET_FILTERS = (
-    "fromTimestamp",
-    "toTimestamp",
-    "eventType",
-    "targetType",
-    "triggeredBy",
-    "origin",
-    "projectId",
-    "environmentId",
-    "targetLevelToFetch",
-)
-"""The query parameters of `getOrganizationEventTargets`."""
-
 PAGE_SIZE_DEFAULT = 10
 PAGE_SIZE_MAXIMUM = 100
 RATE_LIMIT_PER_HOUR = 1_000
