@@ -278,7 +278,7 @@ def test_a_log_that_cannot_be_written_costs_nobody_the_answer() -> None:
     """The terminal behind standard error may be gone."""
     code = (
         "import os, sys\n"
-        "from fairlead.telemetry import configure_logging, record\n"
+        "from fairlead.telemetry.records import configure_logging, record\n"
         "configure_logging(colours=False)\n"
         "read, write = os.pipe(); os.close(read); os.dup2(write, 2)\n"
         "record('upstream failed', kind='x')\n"

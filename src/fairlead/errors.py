@@ -42,7 +42,35 @@ class CannotListen(FairleadError):
 
 
 class Unauthorized(FairleadError):
-    """The caller did not present the token this server asks for."""
+    """The caller presented no credential this server takes; `challenge` is the `WWW-Authenticate` that says which."""
+
+    def __init__(self, public: str, *, challenge: str = 'Bearer realm="fairlead"', remedy: str = "") -> None:
+        super().__init__(public, remedy=remedy)
+        self.challenge = challenge
+
+
+class InsufficientScope(FairleadError):
+    """The caller's token is good but allows too little; `challenge` names the scope that is missing (RFC 6750)."""
+
+    def __init__(self, public: str, *, challenge: str, remedy: str = "") -> None:
+        super().__init__(public, remedy=remedy)
+        self.challenge = challenge
+
+
+class Deferred(FairleadError):
+    """A call that may succeed later; `retry_after` is how many seconds later, at least."""
+
+    def __init__(self, public: str, *, retry_after: float, detail: str = "", remedy: str = "") -> None:
+        super().__init__(public, detail=detail, remedy=remedy)
+        self.retry_after = retry_after
+
+
+class TooManyRequests(Deferred):
+    """The caller calls more often than this server allows it to."""
+
+
+class Overloaded(Deferred):
+    """This server has as many connections as it takes."""
 
 
 class HostRefused(FairleadError):
@@ -117,6 +145,18 @@ class UpstreamInvalid(UpstreamError):
 
 class UpstreamTooLarge(UpstreamError):
     """The upstream's answer is larger than the server reads."""
+
+
+class UpstreamBusy(Deferred, UpstreamError):
+    """As many calls of the upstream are running and waiting as this server allows; this one was not sent."""
+
+
+class UpstreamResting(Deferred, UpstreamError):
+    """The upstream failed too often just now, so it is left alone for a while; the call was not sent."""
+
+
+class BudgetSpent(Deferred, UpstreamError):
+    """The upstream's rate limit leaves no room for the call before it resets; the call was not sent."""
 
 
 class UpstreamRejected(UpstreamError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal, cast
 
 from fairlead.errors import ConfigurationError
 
@@ -36,6 +37,17 @@ class Settings:
     max_request_bytes: int = 4 * 1024 * 1024
     result_budget: int = 100_000
     max_connections: int = 2_000
+    header_timeout: float = 10.0
+    retries: int = 2
+    max_calls: int = 128
+    max_waiting_calls: int = 1_024
+    breaker_failures: int = 10
+    breaker_pause: float = 5.0
+    cache_ttl: float = 0.0
+    call_rate: float = 0.0
+    log_format: Literal["console", "json"] = "console"
+    otlp_endpoint: str = ""
+    api_token_file: str = ""
     use_environment_proxy: bool = False
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
@@ -50,7 +62,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises ConfigurationError, naming the variable, when a value cannot be used.
     """
 
-    def number(name: str, default: float, convert: Callable[[str], float] = float) -> float:
+    def number(name: str, default: float, convert: Callable[[str], float] = float, *, least: float = 1e-9) -> float:
         text = environment.get(name, "")
         if not text:
             return default
@@ -58,9 +70,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             value = convert(text)
         except ValueError:
             value = -1
-        if not 0 < value < 1e12:  # also refuses nan
+        if not least <= value < 1e12:  # also refuses nan
             kind = "whole number above 0" if convert is int else "positive number"
-            raise ConfigurationError(f"{name} must be a {kind}, not {text!r}.")
+            raise ConfigurationError(f"{name} must be {'0 or ' if least == 0 else ''}a {kind}, not {text!r}.")
         return value
 
     defaults = Settings()
@@ -73,6 +85,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         max_request_bytes=int(number("FAIRLEAD_MAX_REQUEST_BYTES", defaults.max_request_bytes, int)),
         result_budget=int(number("FAIRLEAD_RESULT_BUDGET", defaults.result_budget, int)),
         max_connections=int(number("FAIRLEAD_MAX_CONNECTIONS", defaults.max_connections, int)),
+        header_timeout=number("FAIRLEAD_HEADER_TIMEOUT", defaults.header_timeout),
+        retries=int(number("FAIRLEAD_RETRIES", defaults.retries, int, least=0)),
+        max_calls=int(number("FAIRLEAD_MAX_CALLS", defaults.max_calls, int)),
+        max_waiting_calls=int(number("FAIRLEAD_MAX_WAITING_CALLS", defaults.max_waiting_calls, int, least=0)),
+        breaker_failures=int(number("FAIRLEAD_BREAKER_FAILURES", defaults.breaker_failures, int, least=0)),
+        breaker_pause=number("FAIRLEAD_BREAKER_PAUSE", defaults.breaker_pause),
+        cache_ttl=number("FAIRLEAD_CACHE_TTL", defaults.cache_ttl, least=0),
+        call_rate=number("FAIRLEAD_CALL_RATE", defaults.call_rate, least=0),
+        log_format=_log_format(environment.get("FAIRLEAD_LOG_FORMAT", "")),
+        otlp_endpoint=environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
+        api_token_file=environment.get("FAIRLEAD_API_TOKEN_FILE", ""),
         use_environment_proxy=environment.get("FAIRLEAD_USE_PROXY", "").lower() in {"1", "true", "yes"},
         allowed_hosts=_words(environment.get("FAIRLEAD_ALLOWED_HOSTS", "")),
         allowed_origins=_words(environment.get("FAIRLEAD_ALLOWED_ORIGINS", "")),
@@ -89,6 +112,12 @@ def _token(name: str, environment: Mapping[str, str]) -> Secret | None:
             remedy="Give it the token that callers must send, or unset it to ask for none.",
         )
     return Secret(text.strip()) if text else None
+
+
+def _log_format(text: str) -> Literal["console", "json"]:
+    if text not in {"", "console", "json"}:
+        raise ConfigurationError(f"FAIRLEAD_LOG_FORMAT must be `console` or `json`, not {text!r}.")
+    return cast("Literal['console', 'json']", text or "console")
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -45,7 +45,7 @@ def mcp(
     from fairlead.app import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
-    from fairlead.telemetry import configure_logging
+    from fairlead.telemetry.records import configure_logging
 
     configure_logging(colours=False)
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None

@@ -208,7 +208,7 @@ def sandbox(port: int, unknown_organization: str, faults: tuple[str, ...], **fla
       fairlead sandbox --boundary inclusive --fault server-errors
     """
     from fairlead.cli.running import run
-    from fairlead.telemetry import configure_logging
+    from fairlead.telemetry.records import configure_logging
 
     answer = _UNKNOWN_ORGANIZATION[unknown_organization]
     try:

@@ -59,7 +59,7 @@ def serve(
     from fairlead.app import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
-    from fairlead.telemetry import configure_logging
+    from fairlead.telemetry.records import configure_logging
 
     configure_logging(colours=colours(sys.stderr))
     options = ServeOptions(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -47,6 +48,17 @@ _TABLE: Mapping[type[FairleadError], ProblemKind] = {
         "unauthorized", "Token required", 401,
         "This server asks for its own token, as `Authorization: Bearer …`; it is not the upstream's.",
     ),
+    errors.InsufficientScope: ProblemKind(
+        "insufficient-scope", "Scope missing", 403,
+        "The token is valid and allows too little; `WWW-Authenticate` names the scope.",
+    ),
+    errors.TooManyRequests: ProblemKind(
+        "too-many-requests", "Too many requests", 429,
+        "The caller's own rate is used up; `Retry-After` says until when.",
+    ),
+    errors.Overloaded: ProblemKind(
+        "overloaded", "Server overloaded", 503, "The server has as many connections as it takes."
+    ),
     errors.NoSuchRoute: ProblemKind("no-such-route", "Not found", 404, "No operation has this path."),
     errors.MethodNotAllowed: ProblemKind(
         "method-not-allowed", "Method not allowed", 405, "The path has other methods; `Allow` lists them."
@@ -67,6 +79,18 @@ _TABLE: Mapping[type[FairleadError], ProblemKind] = {
     errors.UpstreamRejected: ProblemKind(
         "upstream-rejected", "The upstream refused", None,
         "The upstream answered with an error; `upstream` holds its status and its own sentence.",
+    ),
+    errors.UpstreamBusy: ProblemKind(
+        "upstream-busy", "Too many calls at once", 503,
+        "As many calls of the upstream are running and waiting as the server allows; nothing was sent.",
+    ),
+    errors.UpstreamResting: ProblemKind(
+        "upstream-resting", "Upstream failing", 503,
+        "The upstream failed too often just now and is left alone for a while; nothing was sent.",
+    ),
+    errors.BudgetSpent: ProblemKind(
+        "budget-spent", "Upstream's rate limit used up", 429,
+        "The upstream's rate limit leaves no room before it resets; `Retry-After` says when. Nothing was sent.",
     ),
     errors.UpstreamUnreachable: ProblemKind(
         "upstream-unreachable", "Upstream unreachable", 502, "No connection to the upstream, or it broke."
@@ -122,8 +146,10 @@ def to_problem(error: FairleadError) -> Problem:
         headers.append(("allow", ", ".join(error.allow)))
     if isinstance(error, errors.RequestTimedOut):
         headers.append(("connection", "close"))  # the rest of the body would be waited for
-    if isinstance(error, errors.Unauthorized):
-        headers.append(("www-authenticate", 'Bearer realm="fairlead"'))
+    if isinstance(error, errors.Unauthorized | errors.InsufficientScope):
+        headers.append(("www-authenticate", error.challenge))
+    if isinstance(error, errors.Deferred):
+        headers.append(("retry-after", str(max(1, math.ceil(error.retry_after)))))
     return Problem(status, tuple(headers), orjson.dumps(body))
 
 
@@ -136,6 +162,8 @@ def to_tool_text(error: FairleadError) -> str:
         lines += [
             f"{name}: {value}" for name, value in error.headers if name.startswith(("retry", "x-rate", "ratelimit"))
         ]
+    if isinstance(error, errors.Deferred):
+        lines.append(f"Call again in {max(1, math.ceil(error.retry_after)):,} s, not before.")
     if error.remedy:
         lines.append(error.remedy)
     return "\n".join(lines)

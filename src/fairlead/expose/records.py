@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import traceback
 
-from fairlead import telemetry
 from fairlead.errors import FairleadError, UpstreamError, UpstreamRejected
+from fairlead.telemetry.records import record
 
 
 def record_failure(adapter: str, operation: str, error: FairleadError) -> None:
@@ -14,19 +14,19 @@ def record_failure(adapter: str, operation: str, error: FairleadError) -> None:
         return
     if isinstance(error, UpstreamError):
         kind = type(error).__name__
-        telemetry.record("upstream failed", adapter=adapter, operation=operation, kind=kind, detail=_detail(error))
+        record("upstream failed", adapter=adapter, operation=operation, kind=kind, detail=_detail(error))
 
 
 def record_fault(adapter: str, operation: str, fault: BaseException) -> None:
     """Record a fault of ours: its type and the innermost places, never its text, which may quote a caller."""
     frames = traceback.extract_tb(fault.__traceback__)[-4:]
     where = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))
-    telemetry.record("fault", adapter=adapter, operation=operation, fault=type(fault).__name__, where=where)
+    record("fault", adapter=adapter, operation=operation, fault=type(fault).__name__, where=where)
 
 
 def record_dead_end(adapter: str, operation: str, notice: str) -> None:
     """Record a paging link of the upstream that nobody can follow."""
-    telemetry.record("page link dropped", adapter=adapter, operation=operation, notice=notice)
+    record("page link dropped", adapter=adapter, operation=operation, notice=notice)
 
 
 def _detail(error: FairleadError) -> str:
