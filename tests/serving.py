@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fairlead.app import ServeOptions, address_of, bound, listening, serving
+from fairlead.app.options import ServeOptions
+from fairlead.app.ports import address_of, bound, port
+from fairlead.app.serving import serving
 from fairlead.cli.documents import runnable_plans
-from fairlead.expose.http import AsgiApp
+from fairlead.expose.asgi import AsgiApp, asgi_handler
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN, SandboxOptions
 from fairlead.settings import Secret, Settings
@@ -101,5 +103,5 @@ def gateway(
 @contextmanager
 def upstream(app: AsgiApp) -> Iterator[str]:
     """An upstream of the test's own making on a free port; yields its address."""
-    with bound("127.0.0.1", 0, "") as listener, opened(listening(app, listener, Settings(), parser="httptools")):
+    with bound("127.0.0.1", 0, "") as listener, opened(port(asgi_handler(app), listener, Settings())):
         yield address_of(listener, "127.0.0.1")

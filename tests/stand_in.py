@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import serving
-from fairlead.expose.http import Receive, Scope, Send
+from fairlead.expose.asgi import Receive, Scope, Send
 
 
 @dataclass(slots=True)

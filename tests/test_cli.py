@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import html
 import json
@@ -22,11 +21,8 @@ import pytest
 
 import serving
 from command import environment, fairlead
-from fairlead import app
-from fairlead.app import ServeOptions
-from fairlead.cli.documents import runnable_plans
 from fairlead.cli.sandbox import sandbox
-from fairlead.errors import CannotListen, FairleadError
+from fairlead.errors import FairleadError
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN, SandboxOptions
 from golden_files import assert_golden
 from stand_in import stand_in
@@ -549,21 +545,6 @@ def test_an_error_reads_as_sentences() -> None:
     assert str(FairleadError("It broke", remedy="Mend it.")) == "It broke. Mend it."
     assert str(FairleadError("Is it broken?", remedy="Mend it.")) == "Is it broken? Mend it."
     assert str(FairleadError("It broke")) == "It broke"
-
-
-async def test_a_server_that_ends_by_itself_ends_the_gateway() -> None:
-    """Half a gateway is none: the other port does not go on alone."""
-    options = ServeOptions(
-        plans=runnable_plans((), None, ()),
-        settings=serving.settings_for_tests(),
-        rest_port=0,
-        mcp_port=0,
-        upstream="http://127.0.0.1:1",
-    )
-    with pytest.RaisesGroup(pytest.RaisesExc(CannotListen, match="ended by itself"), flatten_subgroups=True):
-        async with app.serving(options) as running:
-            running.servers[0].limit_max_requests = 0
-            await asyncio.Event().wait()
 
 
 def test_connections_beyond_the_bound_are_answered_503() -> None:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 import serving
-from fairlead.expose.http import Receive, Scope, Send
+from fairlead.expose.asgi import Receive, Scope, Send
 from node_tools import installed, run_node
 from outside import require_node_package
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
+import re
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
 
 import serving
-from fairlead.expose.http import Request, Response, asgi
+from fairlead.app.ports import bound
+from fairlead.expose.connection import answering
+from fairlead.expose.http import Request, Response
+from fairlead.expose.server import Limits, listening
 from serving import Gateway
 from small_documents import small_plan
 from stand_in import stand_in
@@ -60,35 +68,92 @@ def test_whole_numbers_of_any_length_reach_the_upstream_as_they_are(tmp_path: Pa
     assert up.asked[0][0].endswith(f"?q={long}")
 
 
-async def status_of(*messages: dict[str, Any]) -> tuple[int, list[bytes]]:
-    """The status of a POST whose connection says these things and then nothing, and the bodies that were answered."""
-    answered: list[bytes] = []
-    sent: list[Any] = []
-    said = iter(messages)
+@contextmanager
+def echo(**limits: Any) -> Iterator[tuple[str, int]]:
+    """A port within these limits that answers each body with itself; yields its address."""
 
     async def answer(request: Request) -> Response:
-        answered.append(request.body)
-        return Response(200, ())
+        return Response(200, (), request.body)
 
-    async def receive() -> Any:
-        for message in said:
-            return message
-        return await asyncio.Event().wait()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "POST", "raw_path": b"/", "query_string": b"", "headers": []}
-    await asgi(answer, max_request_bytes=100, body_timeout=0.05)(scope, receive, send)
-    return sent[0]["status"], answered
+    with bound("127.0.0.1", 0, "") as listener:
+        port = listening(answering(answer), listener, Limits(**limits), grace=1, clock=time.time)
+        with serving.opened(port):
+            yield listener.getsockname()
 
 
-async def test_half_a_body_is_not_a_request() -> None:
-    """A caller that goes away in the middle has asked for nothing; one that dawdles is let go."""
-    half = {"type": "http.request", "body": b"[1", "more_body": True}
-    assert await status_of(half, {"type": "http.disconnect"}) == (400, [])
-    assert await status_of(half) == (408, [])
-    assert await status_of(half, {"type": "http.request", "body": b"]"}) == (200, [b"[1]"])
+def said(connection: socket.socket, *parts: bytes) -> bytes:
+    """What a port answers to these bytes until it closes the connection."""
+    for part in parts:
+        connection.sendall(part)
+    return b"".join(iter(lambda: connection.recv(65_536), b""))
+
+
+def test_a_caller_that_dawdles_is_let_go() -> None:
+    """Slow headers, a slow body and an idle connection each have their time; nobody holds a place for ever."""
+    post = b"POST / HTTP/1.1\r\nhost: localhost\r\n"
+    with echo(header_timeout=0.3, body_timeout=0.3, idle_timeout=0.3) as address:
+        for parts, status in (
+            ((b"GET / HT",), b"408"),
+            ((post, b"x-a: b\r\n"), b"408"),
+            ((post + b"content-length: 3\r\n\r\n", b"[1"), b"408"),
+            ((post + b"transfer-encoding: chunked\r\n\r\n2\r\n[1\r\n",), b"408"),
+        ):
+            with socket.create_connection(address, timeout=10) as connection:
+                assert said(connection, *parts).startswith(b"HTTP/1.1 " + status)
+        with socket.create_connection(address, timeout=10) as connection:
+            assert said(connection, post + b"content-length: 3\r\n\r\n[1]").endswith(b"\r\n\r\n[1]")
+        with socket.create_connection(address, timeout=10) as connection:
+            assert said(connection) == b""  # nothing was asked
+
+
+def test_requests_of_one_connection_are_answered_in_their_order() -> None:
+    """However many come at once, and whatever stands between them."""
+    one = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4\r\n\r\n%04d"
+    with echo() as address, socket.create_connection(address, timeout=10) as connection:
+        last = b"GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        answered = said(connection, b"".join(one % number for number in range(500)), last)
+    bodies = re.findall(rb"\r\n\r\n(\d{4})", answered)
+    assert bodies == [b"%04d" % number for number in range(500)]
+    assert answered.count(b"HTTP/1.1 200 OK") == 501
+
+
+def test_a_caller_that_asks_first_is_told_to_go_on() -> None:
+    """`Expect: 100-continue` (RFC 9110, section 10.1.1), and not for a body that is too large."""
+    ask = (
+        b"POST / HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+    )
+    with echo(max_request_bytes=10) as address:
+        with socket.create_connection(address, timeout=10) as connection:
+            connection.sendall(ask % 2)
+            assert connection.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+            assert said(connection, b"[]").endswith(b"[]")
+        with socket.create_connection(address, timeout=10) as connection:
+            assert said(connection, ask % 11).startswith(b"HTTP/1.1 413 ")
+
+
+def test_one_connection_too_many_is_told_to_come_back() -> None:
+    """503 and Retry-After, as a problem; the others go on."""
+    get = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n"
+    with echo(max_connections=1) as address, socket.create_connection(address, timeout=10) as first:
+        first.sendall(get)
+        assert first.recv(1_000).startswith(b"HTTP/1.1 200 ")
+        with socket.create_connection(address, timeout=10) as second:
+            refused = said(second, get)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"retry-after: 1\r\n" in refused
+        assert b"/docs#problem-overloaded" in refused
+        first.sendall(get)
+        assert first.recv(1_000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_an_absolute_target_names_the_host() -> None:
+    """RFC 9112, section 3.2.2: the host of the target stands above the Host header."""
+    with serving.gateway(sandbox=None) as running:
+        place = urlsplit(running.rest_url)
+        for target, status in (("http://evil.example/healthz", b"403"), (f"{running.rest_url}/healthz", b"200")):
+            with socket.create_connection((place.hostname, place.port), timeout=10) as connection:
+                request = f"GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+                assert said(connection, request.encode()).startswith(b"HTTP/1.1 " + status)
 
 
 def test_headers_that_are_too_large_are_refused(gateway: Gateway) -> None:

@@ -22,7 +22,7 @@ from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.source import JsonValue
 
 if TYPE_CHECKING:
-    from fairlead.app import ServeOptions
+    from fairlead.app.options import ServeOptions
     from fairlead.engine.execute import Result, Runnable
     from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
 
@@ -59,7 +59,7 @@ def call(
         refuse_foreign_sandbox(plans, upstream)
     chosen = find_operation(plans, operation)
     given = argument_check(chosen).check(*read_arguments(chosen, arguments))
-    from fairlead.app import ServeOptions
+    from fairlead.app.options import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
 
@@ -112,7 +112,7 @@ def read_arguments(operation: Operation, words: Sequence[str]) -> tuple[dict[str
 
 
 async def _execute(options: ServeOptions, operation: Operation, given: Arguments) -> Result:
-    from fairlead.app import ready_operations
+    from fairlead.app.serving import ready_operations
     from fairlead.engine.execute import execute
 
     async with ready_operations(options) as (runnables, _):
@@ -135,7 +135,7 @@ def _print_request(options: ServeOptions, operation: Operation, given: Arguments
 
 
 def _offline_runnable(options: ServeOptions, operation: Operation) -> Runnable:
-    from fairlead.app import demo_secrets, operations_of
+    from fairlead.app.upstreams import demo_secrets, operations_of
 
     # Nothing is sent, so a key that is not set is no reason to refuse: the sandbox's stands in, masked.
     own, demo = options.settings.secrets, demo_secrets(options.plans)

@@ -15,7 +15,7 @@ from fairlead.cli.environment import settings
 from fairlead.cli.serve import refuse_foreign_sandbox
 
 if TYPE_CHECKING:
-    from fairlead.app import ServeOptions
+    from fairlead.app.options import ServeOptions
 
 
 @click.command()
@@ -42,7 +42,7 @@ def mcp(
     plans = runnable_plans(documents, overlay, pins)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
-    from fairlead.app import ServeOptions
+    from fairlead.app.options import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
@@ -53,7 +53,7 @@ def mcp(
 
 
 async def _serve(options: ServeOptions) -> None:
-    from fairlead.app import serve_stdio
+    from fairlead.app.serving import serve_stdio
 
     # The thread that waits for standard input cannot be interrupted, and nothing here needs to be finished.
     for number in (signal.SIGINT, signal.SIGTERM):

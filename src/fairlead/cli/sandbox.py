@@ -220,9 +220,10 @@ def sandbox(port: int, unknown_organization: str, faults: tuple[str, ...], **fla
 
 
 async def _serve(options: SandboxOptions, server_settings: Settings, port: int) -> None:
-    from fairlead.app import sandbox_serving, stop_on_signal
+    from fairlead.app.ports import stop_on_signal
+    from fairlead.app.serving import sandbox_serving
 
-    async with sandbox_serving(options, server_settings, port=port, flag="--port") as running:
+    async with sandbox_serving(options, server_settings, number=port, flag="--port") as running:
         url, stop = running.url, stop_on_signal((running.server,))
         click.echo(
             f"The sandbox answers at {url}\n\n"

@@ -19,7 +19,7 @@ from fairlead.errors import ConfigurationError
 from fairlead.plan.model import Plan
 
 if TYPE_CHECKING:
-    from fairlead.app import ServeOptions
+    from fairlead.app.options import ServeOptions
 
 SANDBOX_PORT = 8081
 
@@ -56,7 +56,7 @@ def serve(
     plans = runnable_plans(documents, overlay, pins)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
-    from fairlead.app import ServeOptions
+    from fairlead.app.options import ServeOptions
     from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
@@ -131,7 +131,8 @@ async def _serve(options: ServeOptions, *, any_sandbox_port: bool) -> None:
 
 
 async def _serve_until_signal(options: ServeOptions) -> None:
-    from fairlead.app import serving, stdio_configuration, stop_on_signal
+    from fairlead.app.ports import stop_on_signal
+    from fairlead.app.serving import serving, stdio_configuration
     from fairlead.cli.banner import Addresses, banner
 
     async with serving(options) as running:

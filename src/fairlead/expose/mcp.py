@@ -23,8 +23,10 @@ from fairlead.engine.arguments import unknown_arguments
 from fairlead.engine.execute import Result, Runnable, execute
 from fairlead.engine.pages import Neighbours, neighbours
 from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
+from fairlead.expose.asgi import asgi_handler
 from fairlead.expose.concerned import concerned
-from fairlead.expose.http import AsgiApp, Receive, Response, Scope, Send, problem_response, send_response
+from fairlead.expose.connection import Connection, Handler
+from fairlead.expose.http import Request
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.problems import internal_error
 from fairlead.expose.records import record_dead_end, record_failure, record_fault
@@ -96,8 +98,8 @@ class McpAdapter:
     server: Server[Any]
 
     @asynccontextmanager
-    async def http_app(self, policy: InboundPolicy, max_request_bytes: int) -> AsyncIterator[AsgiApp]:
-        """The ASGI application of the MCP port, as long as the context lasts."""
+    async def http_handler(self, policy: InboundPolicy, max_request_bytes: int) -> AsyncIterator[Handler]:
+        """What answers the MCP port, as long as the context lasts."""
         app = self.server.streamable_http_app(
             streamable_http_path=MCP_PATH,
             stateless_http=True,
@@ -107,7 +109,7 @@ class McpAdapter:
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         async with self.server.session_manager.run():
-            yield _guarded(app, policy)
+            yield _guarded(asgi_handler(app), policy)
 
     async def serve_stdio(self) -> None:
         """Serve one client on standard input and output until it closes them."""
@@ -195,31 +197,17 @@ def _instructions(plans: Sequence[Plan]) -> str:
     return (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + " …"
 
 
-def _guarded(app: AsgiApp, policy: InboundPolicy) -> AsgiApp:
+def _guarded(handler: Handler, policy: InboundPolicy) -> Handler:
     """The SDK's application behind our own checks."""
 
-    async def guarded(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await app(scope, receive, send)
-            return
-        refusal = _refusal(scope, policy)
-        if refusal is None:
-            await app(scope, receive, send)
-        else:
-            await send_response(refusal, send, head=scope["method"] == "HEAD")
-
-    return guarded
-
-
-def _refusal(scope: Scope, policy: InboundPolicy) -> Response | None:
-    try:
-        policy.check_place(scope["headers"])
-        if scope["path"] != MCP_PATH:
+    async def handle(request: Request, connection: Connection) -> None:
+        policy.check_place(request.headers)
+        if request.path != MCP_PATH:
             raise NoSuchRoute("Nothing is here.", remedy=f"MCP is at POST {MCP_PATH}.")
-        if scope["method"] != "POST":
+        if request.method != "POST":
             # The 2025 revisions let a client open a stream with GET; a stateless server has nothing to put on it.
             raise MethodNotAllowed("MCP takes POST only.", allow=("POST",))
-        policy.check_token(scope["headers"])
-    except FairleadError as error:
-        return problem_response(error)
-    return None
+        policy.check_token(request.headers)
+        await handler(request, connection)
+
+    return handle

@@ -1,0 +1,33 @@
+"""What to serve, where, and in front of what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+
+from fairlead.plan.model import Plan
+from fairlead.sandbox.options import SandboxOptions
+from fairlead.settings import Settings
+
+VERSION = package_version("fairlead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """What to serve and where. A port of 0 takes any free one; `upstream` replaces the documents' addresses.
+
+    `command` starts the same tools on standard input and output on this machine; `public_command` says the same
+    to strangers, without a path of this machine.
+    """
+
+    plans: tuple[Plan, ...]
+    settings: Settings
+    host: str = "127.0.0.1"
+    rest_port: int = 8080
+    mcp_port: int = 9090
+    upstream: str | None = None
+    sandbox: SandboxOptions | None = None
+    sandbox_port: int = 0
+    insecure: bool = False
+    command: tuple[str, ...] = ("fairlead", "mcp")
+    public_command: tuple[str, ...] = ("fairlead", "mcp")

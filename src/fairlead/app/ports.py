@@ -1,0 +1,90 @@
+"""Addresses to serve on: bound before anything is served, and drained when a signal says so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from fairlead.errors import CannotListen
+from fairlead.expose.connection import Handler
+from fairlead.expose.server import Limits, Server, listening
+from fairlead.settings import Settings
+
+_BACKLOG = 2048
+
+
+def port(handler: Handler, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[Server]:
+    """Serve on a bound socket within the bounds of the settings."""
+    limits = Limits(
+        max_connections=settings.max_connections,
+        max_request_bytes=settings.max_request_bytes,
+        header_timeout=settings.header_timeout,
+        body_timeout=settings.read_timeout,
+        write_timeout=settings.read_timeout,
+    )
+    return listening(handler, listener, limits, grace=settings.grace_period, clock=time.time)
+
+
+@contextlib.contextmanager
+def bound(host: str, port: int, flag: str) -> Iterator[socket.socket]:
+    """A socket that listens on an address; raises CannotListen, naming the flag that takes another port."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as failure:
+        raise CannotListen(
+            f"`{host}` is no address to serve on.", remedy="Try `--host 127.0.0.1`.", port=port
+        ) from failure
+    with listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(address)
+            # Two sockets may be bound to one port; only one may listen, so the second is refused here.
+            listener.listen(_BACKLOG)
+        except OSError as failure:
+            raise _cannot_listen(host, port, flag, failure) from failure
+        yield listener
+
+
+def _cannot_listen(host: str, port: int, flag: str, failure: OSError) -> CannotListen:
+    if failure.errno == errno.EADDRINUSE:
+        remedy = f"Stop what uses it, or take any free port with `{flag} 0`."
+        return CannotListen(f"Port {port} on {host} is in use.", remedy=remedy, port=port)
+    if failure.errno == errno.EADDRNOTAVAIL:
+        remedy = "Try `--host 127.0.0.1`."
+        return CannotListen(f"`{host}` is no address of this machine.", remedy=remedy, port=port)
+    message = f"Port {port} on {host} cannot be used: {failure.strerror}."
+    return CannotListen(message, remedy=f"Take any free port with `{flag} 0`.", port=port)
+
+
+def address_of(listener: socket.socket, host: str) -> str:
+    """The URL a bound socket is reached at from this machine."""
+    name = "127.0.0.1" if host in {"0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
+    shown = f"[{name}]" if ":" in name else name
+    return f"http://{shown}:{listener.getsockname()[1]}"
+
+
+def stop_on_signal(servers: Sequence[Server], behind: Sequence[Server] = ()) -> asyncio.Event:
+    """An event that the first SIGTERM or SIGINT sets, and lets the servers drain; a second one ends them at once.
+
+    `behind` are servers that the calls in flight still need: only the second signal reaches them.
+    """
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            for server in (*servers, *behind):
+                server.abort()
+        for server in servers:
+            server.drain()
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal)
+    return stop
