@@ -21,14 +21,15 @@ from stand_in import stand_in
 
 EVENTS, TARGETS = "get-all-events-inside-organization", "get-available-event-targets-filter"
 VERSION = "2026-07-28"
+ACCEPT = "application/json, text/event-stream"
 _ids = count(1)
 
 
-def post(url: str, method: str, **params: object) -> dict[str, object]:
+def post(url: str, method: str, accept: str = ACCEPT, /, **params: object) -> dict[str, object]:
     """One JSON-RPC request of the 2026-07-28 revision, and its response."""
     meta = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
     headers = {
-        "accept": "application/json, text/event-stream",
+        "accept": accept,
         "content-type": "application/json",
         "mcp-protocol-version": VERSION,
         "mcp-method": method,
@@ -336,3 +337,14 @@ def test_instructions_end_with_a_whole_word(tmp_path: Path) -> None:
     with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
         found = post(running.mcp_url, "server/discover")["result"]
     assert found["instructions"].endswith("seaworthy …")  # type: ignore[index]
+
+
+@pytest.mark.parametrize("arguments", [{"pageSize": 3}, {"pageSize": "x"}, {"pageSize": 1, "toTimestamp": 10**30}])
+def test_the_fast_answer_to_a_call_is_the_sdks(gateway: Gateway, arguments: dict[str, object]) -> None:
+    """A plain call is answered without the SDK, in the same words; an unusual Accept brings the SDK's own answer."""
+    given = {"organizationId": gateway.organization_id} | arguments
+    fast, own = (
+        post(gateway.mcp_url, "tools/call", accept, name=EVENTS, arguments=given)["result"]
+        for accept in (ACCEPT, ACCEPT.replace("json", "json;q=1"))
+    )
+    assert fast == own

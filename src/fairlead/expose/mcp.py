@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import mcp_types as types
@@ -19,21 +19,19 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 
-from fairlead.engine.arguments import unknown_arguments
-from fairlead.engine.execute import Result, Runnable, execute
-from fairlead.engine.pages import Neighbours, neighbours
-from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments, MethodNotAllowed, NoSuchRoute
+from fairlead.engine.execute import Runnable
+from fairlead.errors import MethodNotAllowed, NoSuchRoute
 from fairlead.expose.asgi import asgi_handler
-from fairlead.expose.concerned import concerned
 from fairlead.expose.connection import Connection, Handler
 from fairlead.expose.http import Request
 from fairlead.expose.inbound import InboundPolicy
-from fairlead.expose.problems import internal_error
-from fairlead.expose.records import record_dead_end, record_failure, record_fault
-from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
-from fairlead.plan.model import Arguments, Operation, Plan, Tool
+from fairlead.expose.mcp_calls import PlainCalls, plain_calls
+from fairlead.expose.tool_results import ToolAnswer
+from fairlead.expose.tools import tool_runners
+from fairlead.plan.model import Operation, Plan, Tool
 from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.diagnostics import did_you_mean
+from fairlead.spec.json_text import read_json
 from fairlead.spec.source import JsonValue
 
 MCP_PATH = "/mcp"
@@ -43,59 +41,11 @@ _EXACT = 2**53
 
 
 @dataclass(frozen=True, slots=True)
-class _ToolRunner:
-    """A tool with what it runs; `names` maps the schema's names back to the parameters'."""
-
-    tool: Tool
-    runnable: Runnable
-    names: Mapping[str, str]
-    budget: int
-
-    async def call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
-        """Run the tool; an error is an answer too."""
-        arguments: Arguments = {}
-        try:
-            arguments, faults = self._arguments(given)
-            result = await execute(self.runnable, arguments, faults)
-            return self._answer(arguments, result)
-        except FairleadError as error:
-            record_failure("mcp", self.tool.operation.name, error)
-            return error_answer(self._renamed(error), concerned(self.tool, arguments, error))
-        except Exception as fault:  # noqa: BLE001 - the outermost adapter: nobody else can answer
-            record_fault("mcp", self.tool.name, fault)
-            return error_answer(internal_error())
-
-    def _answer(self, arguments: Arguments, result: Result) -> ToolAnswer:
-        pagination = self.tool.operation.pagination
-        around = neighbours(pagination, arguments, result.value) if pagination else Neighbours()
-        for dead_end in around.dead_ends:
-            record_dead_end("mcp", self.tool.operation.name, dead_end.notice)
-        return answer_of(self.tool, arguments, result, around, self.budget)
-
-    def _arguments(self, given: Mapping[str, JsonValue]) -> tuple[Arguments, list[ArgumentFault]]:
-        faults = unknown_arguments([name for name in given if name not in self.names], self.names)
-        named: dict[str, JsonValue] = {}
-        named |= {self.names[name]: value for name, value in given.items() if name in self.names}
-        for parameter in self.tool.operation.parameters:
-            value = named.get(parameter.name)
-            # Models and clients write `1767225600` for "1767225600"; beyond 2^53 a client may have rounded it.
-            if parameter.type == "string" and type(value) is int and abs(value) <= _EXACT:
-                named[parameter.name] = str(value)
-        return self.runnable.check.present(named), faults
-
-    def _renamed(self, error: FairleadError) -> FairleadError:
-        """The same error with the names the model was shown."""
-        if not isinstance(error, InvalidArguments):
-            return error
-        faults = (replace(f, argument=self.tool.aliases.get(f.argument, f.argument)) for f in error.faults)
-        return InvalidArguments(tuple(faults), more=error.more)
-
-
-@dataclass(frozen=True, slots=True)
 class McpAdapter:
     """The MCP server of some plans."""
 
     server: Server[Any]
+    plain: PlainCalls
 
     @asynccontextmanager
     async def http_handler(self, policy: InboundPolicy, max_request_bytes: int) -> AsyncIterator[Handler]:
@@ -109,7 +59,7 @@ class McpAdapter:
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         async with self.server.session_manager.run():
-            yield _guarded(asgi_handler(app), policy)
+            yield _guarded(self.plain, asgi_handler(app), policy)
 
     async def serve_stdio(self) -> None:
         """Serve one client on standard input and output until it closes them."""
@@ -124,7 +74,7 @@ def mcp_adapter(
     tools = [tool for plan in plans for tool in plan.tools]
     schemas = {tool.name: arguments_schema(tool.operation.parameters, tool.aliases) for tool in tools}
     listed = types.ListToolsResult(tools=[_announced(tool, schemas[tool.name]) for tool in tools])
-    runners = {tool.name: _runner(tool, runnables[tool.operation], result_budget) for tool in tools}
+    runners = tool_runners(tools, runnables, result_budget)
 
     async def list_tools(
         _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
@@ -140,10 +90,11 @@ def mcp_adapter(
             raise MCPError(code=types.INVALID_PARAMS, message=f"There is no tool `{params.name[:80]}`{hint}")
         return _spoken(await runner.call(params.arguments or {}))
 
+    name, title = plans[0].namespace or "fairlead", plans[0].title
     server: Server[Any] = Server(
-        plans[0].namespace or "fairlead",
+        name,
         version=version,
-        title=plans[0].title,
+        title=title,
         instructions=_instructions(plans),
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="public"),
@@ -154,11 +105,7 @@ def mcp_adapter(
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
-    return McpAdapter(server)
-
-
-def _runner(tool: Tool, runnable: Runnable, budget: int) -> _ToolRunner:
-    return _ToolRunner(tool, runnable, {alias: name for name, alias in tool.aliases.items()}, budget)
+    return McpAdapter(server, plain_calls(runners, name=name, title=title, version=version))
 
 
 def _announced(tool: Tool, schema: dict[str, JsonValue]) -> types.Tool:
@@ -184,7 +131,8 @@ def _spoken(answer: ToolAnswer) -> types.CallToolResult:
     elif answer.media:
         content.append(types.AudioContent(type="audio", data=answer.media.data, mime_type=answer.media.mime_type))
     meta = {"_meta": dict(answer.meta)} if answer.meta else {}
-    return types.CallToolResult(content=content, structured_content=answer.structured, is_error=answer.is_error, **meta)
+    structured = read_json(answer.json) if answer.json is not None else None
+    return types.CallToolResult(content=content, structured_content=structured, is_error=answer.is_error, **meta)
 
 
 def _instructions(plans: Sequence[Plan]) -> str:
@@ -197,8 +145,8 @@ def _instructions(plans: Sequence[Plan]) -> str:
     return (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + " …"
 
 
-def _guarded(handler: Handler, policy: InboundPolicy) -> Handler:
-    """The SDK's application behind our own checks."""
+def _guarded(plain: PlainCalls, others: Handler, policy: InboundPolicy) -> Handler:
+    """The plain calls and, for everything else, the SDK's application, behind our own checks."""
 
     async def handle(request: Request, connection: Connection) -> None:
         policy.check_place(request.headers)
@@ -208,6 +156,10 @@ def _guarded(handler: Handler, policy: InboundPolicy) -> Handler:
             # The 2025 revisions let a client open a stream with GET; a stateless server has nothing to put on it.
             raise MethodNotAllowed("MCP takes POST only.", allow=("POST",))
         policy.check_token(request.headers)
-        await handler(request, connection)
+        answer = await plain.answer(request)
+        if answer is None:
+            await others(request, connection)
+        else:
+            connection.respond(answer)
 
     return handle

@@ -13,7 +13,6 @@ from fairlead.engine.pages import DeadEnd, Neighbours
 from fairlead.errors import FairleadError
 from fairlead.expose.problems import to_tool_text
 from fairlead.plan.model import Arguments, Tool
-from fairlead.spec.json_text import exact_value
 from fairlead.spec.source import JsonValue
 
 
@@ -28,10 +27,10 @@ class Media:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolAnswer:
-    """One answer of a tool, not yet in the words of a protocol revision."""
+    """One answer of a tool, not yet in the words of a protocol revision; `json` is the text of an object."""
 
     texts: tuple[str, ...] = ()
-    structured: dict[str, JsonValue] | None = None
+    json: bytes | None = None
     media: Media | None = None
     is_error: bool = False
     meta: Mapping[str, JsonValue] = field(default_factory=dict)
@@ -45,9 +44,9 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbou
         return _other_media(tool, arguments, result, budget)
     if len(result.body) > budget:
         return _too_large(tool, arguments, len(result.body), budget)
-    value, text = exact_value(result.body, result.value), result.body.decode()
-    structured: dict[str, JsonValue] = value if isinstance(value, dict) else {"items": value}
-    texts = [text if isinstance(value, dict) else f'{{"items":{text}}}']
+    # Clients and models take an object only; its bytes stay the upstream's.
+    whole = result.body if isinstance(result.value, dict) else b'{"items":%b}' % result.body
+    texts = [whole.decode()]
     texts += [_beyond(tool, arguments, end) for end in around.dead_ends if end.relation == "next"]
     page = next((page for page in around.pages if page.relation == "next"), None)
     meta: dict[str, JsonValue] = {}
@@ -55,7 +54,7 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbou
         call = {tool.aliases.get(name, name): given for name, given in page.arguments.items()}
         texts.append(f"There is a next page. Call {tool.name} again with {_shown(call)}")
         meta["fairlead/nextPage"] = {"name": tool.name, "arguments": call}
-    return ToolAnswer(texts=tuple(texts), structured=structured, meta=meta)
+    return ToolAnswer(texts=tuple(texts), json=whole, meta=meta)
 
 
 def error_answer(error: FairleadError, hints: Sequence[str] = ()) -> ToolAnswer:
