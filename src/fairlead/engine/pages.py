@@ -17,10 +17,11 @@ _WORDS: dict[Relation, str] = {"next": "next", "prev": "previous"}
 
 
 class Neighbour(NamedTuple):
-    """A neighbouring page, and the arguments that call it."""
+    """A neighbouring page: the argument that leads to it, instead of any other token."""
 
     relation: Relation
-    arguments: dict[str, JsonValue]
+    parameter: str
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +61,14 @@ def neighbours(pagination: Pagination, arguments: Arguments, value: JsonValue) -
             fault = f"has a token of {len(token):,} characters where {_LONGEST_TOKEN:,} can be followed"
             dead_ends.append(DeadEnd(link.relation, fault))
         else:
-            kept = {name: given for name, given in arguments.items() if name not in pagination.tokens}
-            kept[link.parameter] = token
-            pages.append(Neighbour(link.relation, kept))
+            pages.append(Neighbour(link.relation, link.parameter, token))
     return Neighbours(tuple(pages), tuple(dead_ends))
+
+
+def page_arguments(pagination: Pagination, arguments: Arguments, page: Neighbour) -> dict[str, JsonValue]:
+    """The arguments that call a neighbouring page: the caller's own but for its tokens, and the page's."""
+    kept = {name: given for name, given in arguments.items() if name not in pagination.tokens}
+    return {**kept, page.parameter: page.token}
 
 
 def _token(link: PageLink, value: JsonValue) -> str:
@@ -72,4 +77,7 @@ def _token(link: PageLink, value: JsonValue) -> str:
     if not isinstance(value, str):
         return ""
     match = link.token.search(value)
-    return unquote_plus(match[1]) if match else ""
+    if match is None:
+        return ""
+    token: str = match[1]
+    return unquote_plus(token) if "%" in token or "+" in token else token

@@ -22,33 +22,37 @@ class RouteLinks:
     """A route's path and paging, taken apart once."""
 
     path: PathTemplate
-    query: frozenset[str]
+    kept: frozenset[str]
+    """The arguments in the query that every page of one list has."""
     pagination: Pagination | None
-
-    def url(self, arguments: Arguments, called: str) -> str:
-        """The path and query that call the route with these arguments, relative to this host.
-
-        `called` is the path of the present call, whose path arguments are the same. What the route reads from
-        a header or the body has no place in an address.
-        """
-        path = called
-        if not _PLAIN_PATH.fullmatch(called):  # anything else could end the `<…>` of a Link header
-            path = self.path.fill({name: text_of(arguments[name]) for name in self.path.names})
-        pairs = [
-            f"{percent_encoded(name)}={percent_encoded(text_of(item))}"
-            for name, value in arguments.items()
-            if name in self.query
-            for item in (value if isinstance(value, list) else (value,))
-        ]
-        return f"{path}?{'&'.join(pairs)}" if pairs else path
 
     def neighbours(self, arguments: Arguments, value: JsonValue) -> Neighbours:
         """What an answer says about the pages around it."""
         return neighbours(self.pagination, arguments, value) if self.pagination else Neighbours()
 
-    def header(self, found: Neighbours, called: str) -> str:
-        """The `Link` header for the pages around the answer to a call; empty when there are none."""
-        return ", ".join([f'<{self.url(page.arguments, called)}>; rel="{page.relation}"' for page in found.pages])
+    def header(self, found: Neighbours, arguments: Arguments, called: str) -> str:
+        """The `Link` header for the pages around the answer to a call with these arguments.
+
+        Its addresses are relative to this host; `called` is the path of the present call, whose path arguments are
+        theirs. What the route reads from a header or the body has no place in an address.
+        """
+        path = called
+        if not _PLAIN_PATH.fullmatch(called):  # anything else could end the `<…>` of a Link header
+            path = self.path.fill({name: text_of(arguments[name]) for name in self.path.names})
+        kept = "".join(
+            [
+                f"{percent_encoded(name)}={percent_encoded(text_of(item))}&"
+                for name, value in arguments.items()
+                if name in self.kept
+                for item in (value if isinstance(value, list) else (value,))
+            ]
+        )
+        return ", ".join(
+            [
+                f'<{path}?{kept}{percent_encoded(page.parameter)}={percent_encoded(page.token)}>; rel="{page.relation}"'
+                for page in found.pages
+            ]
+        )
 
 
 def route_links(route: Route) -> RouteLinks:
@@ -61,12 +65,14 @@ def route_links(route: Route) -> RouteLinks:
         else:
             names.append(segment.parameter)
             literals.append("")
-    query = frozenset(
+    pagination = route.operation.pagination
+    elsewhere = {*names, *(pagination.tokens if pagination else ())}
+    kept = frozenset(
         parameter.name
         for parameter in route.operation.parameters
-        if parameter.location in {"path", "query"} and parameter.name not in names
+        if parameter.location in {"path", "query"} and parameter.name not in elsewhere
     )
-    return RouteLinks(PathTemplate(tuple(literals), tuple(names)), query, route.operation.pagination)
+    return RouteLinks(PathTemplate(tuple(literals), tuple(names)), kept, pagination)
 
 
 def example_call(route: Route, rest_url: str, known: Mapping[str, str]) -> str:

@@ -47,7 +47,7 @@ class RestOperation:
 
     def _paging(self, arguments: Arguments, value: JsonValue, called: str) -> list[tuple[str, str]]:
         found = self.links.neighbours(arguments, value)
-        headers = [("link", self.links.header(found, called))] if found.pages else []
+        headers = [("link", self.links.header(found, arguments, called))] if found.pages else []
         for dead_end in found.dead_ends:
             record_dead_end("rest", self.route.operation.name, dead_end.notice)
             headers.append(("fairlead-notice", dead_end.notice))

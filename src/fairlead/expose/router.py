@@ -54,11 +54,18 @@ class Router(Generic[Target]):
 
 
 def _match(node: _Node[Target], segments: list[str], index: int, values: tuple[str, ...]) -> Found[Target] | None:
-    if index == len(segments):
-        return Found(node.targets, values) if node.targets else None
-    text = segments[index]
-    literal = node.literals.get(text)
-    found = _match(literal, segments, index + 1, values) if literal is not None else None
-    if found is None and node.placeholder is not None and text:
-        found = _match(node.placeholder, segments, index + 1, (*values, text))
-    return found
+    while index < len(segments):
+        text = segments[index]
+        index += 1
+        literal, placeholder = node.literals.get(text), node.placeholder
+        if literal is not None and placeholder is not None:
+            # Both ways are open: only here a later segment may bring us back.
+            found = _match(literal, segments, index, values)
+            return found or _match(placeholder, segments, index, (*values, text))
+        if literal is not None:
+            node = literal
+        elif placeholder is not None and text:
+            node, values = placeholder, (*values, text)
+        else:
+            return None
+    return Found(node.targets, values) if node.targets else None

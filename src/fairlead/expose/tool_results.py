@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fairlead.engine.execute import Result
-from fairlead.engine.pages import DeadEnd, Neighbours
+from fairlead.engine.pages import DeadEnd, Neighbours, page_arguments
 from fairlead.errors import FairleadError
 from fairlead.expose.problems import to_tool_text
 from fairlead.plan.model import Arguments, Tool
@@ -50,8 +50,9 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbou
     texts += [_beyond(tool, arguments, end) for end in around.dead_ends if end.relation == "next"]
     page = next((page for page in around.pages if page.relation == "next"), None)
     meta: dict[str, JsonValue] = {}
-    if page is not None:
-        call = {tool.aliases.get(name, name): given for name, given in page.arguments.items()}
+    if page is not None and tool.operation.pagination is not None:
+        given = page_arguments(tool.operation.pagination, arguments, page)
+        call = {tool.aliases.get(name, name): value for name, value in given.items()}
         texts.append(f"There is a next page. Call {tool.name} again with {_shown(call)}")
         meta["fairlead/nextPage"] = {"name": tool.name, "arguments": call}
     return ToolAnswer(texts=tuple(texts), json=whole, meta=meta)

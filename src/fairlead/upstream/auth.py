@@ -41,6 +41,10 @@ class Credential:
                 text = text.replace(spelling, MASK)
         return text
 
+    def shows_in(self, text: str) -> bool:
+        """Whether there is something to scrub; one question for many texts joined by line breaks."""
+        return any([spelling in text for spelling in self._spellings])
+
     def masked_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers as they may be shown: the scheme stays, the credential does not."""
         return tuple((name, _masked(value.reveal())) for name, value in self.headers)
