@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 NODE_TESTS := tests/node
+ENGINE ?= docker
+SOURCES := src tests bench .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench lock clean
+.PHONY: help setup serve test check format bench sbom image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,19 +21,26 @@ serve: $(VENV)/.runtime ## Serve the sandbox organization: REST on 8080, MCP on 
 test: $(VENV)/.dev $(NODE_TESTS)/node_modules/.installed ## Run the whole suite
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.dev ## Format, lint, types and import contracts
-	$(BIN)/ruff format --check src tests bench
-	$(BIN)/ruff check src tests bench
+check: $(VENV)/.dev ## Format, lint, types, import contracts and advisories
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	@sh .ci/no-addresses
+	@$(BIN)/python .ci/audit.py
 
 format: $(VENV)/.dev ## Rewrite the code in the one format
-	$(BIN)/ruff format src tests bench
-	$(BIN)/ruff check --fix src tests bench
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
 
 bench: $(VENV)/.bench ## Measure Fairlead beside its peers, in one run
 	@$(BIN)/python -m bench $(ARGS)
+
+sbom: $(VENV)/.dev ## Write what the lock installs to dist/sbom.json (CycloneDX)
+	@sh .ci/sbom requirements/runtime.txt dist/sbom.json
+
+image: ## Build the container image (ENGINE=podman for Podman)
+	$(ENGINE) build --file Containerfile --tag fairlead:$$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) $(ARGS) .
 
 lock: $(VENV)/.dev ## Resolve the dependencies anew (needs `uv` on the PATH)
 	sh requirements/lock

@@ -1,22 +1,22 @@
-"""Writes a report into docs/performance.md, between its two markers."""
+"""Writes reports into docs/performance.md, each between its own two markers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 
-def with_report(text: str, report: str) -> str:
-    """The document with its generated block replaced; raises ValueError when it has no such block."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def with_report(text: str, block: str, report: str) -> str:
+    """The document with one generated block replaced; raises ValueError when it has no such block."""
+    opening, closing = f"<!-- {block}:begin -->", f"<!-- {block}:end -->"
+    before, begin, rest = text.partition(opening)
+    _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise ValueError(f"{DOCUMENT.name} lacks the markers {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{report}\n{END}{after}"
+        raise ValueError(f"{DOCUMENT.name} lacks the markers {opening} and {closing}")
+    return f"{before}{opening}\n{report}\n{closing}{after}"
 
 
-def write(report: str) -> None:
-    """Replace the generated block of the document."""
-    DOCUMENT.write_text(with_report(DOCUMENT.read_text(), report))
+def write(block: str, report: str) -> None:
+    """Replace one generated block of the document."""
+    DOCUMENT.write_text(with_report(DOCUMENT.read_text(), block, report))

@@ -10,9 +10,17 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.processes import CannotMeasure, program
+from bench.load import wrk_program
+from bench.nginx import nginx_program
+from bench.processes import CannotMeasure
 
-_PACKAGES = ("fairlead", "uvicorn", "uvloop", "httptools", "pyreqwest", "fastapi", "pydantic", "httpx", "aiohttp")
+_PACKAGES = (
+    "fairlead", "uvicorn", "uvloop", "httptools", "granian", "pyreqwest", "mcp", "fastmcp", "fastapi", "pydantic",
+    "httpx", "httpx2", "aiohttp",
+)  # fmt: skip
+
+_PROC_STAT = Path("/proc/stat")
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +31,6 @@ class Machine:
     load_core: int
     description: str
     versions: str
-    load_before: float
 
 
 def this_machine() -> Machine:
@@ -39,8 +46,31 @@ def this_machine() -> Machine:
         load_core=cores[1],
         description=description,
         versions=_versions(),
-        load_before=os.getloadavg()[0],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class CpuSeconds:
+    """CPU seconds so far: all there were, those anyone used, and those of this process and the programs it ended."""
+
+    all: float
+    used: float
+    ours: float
+
+
+def cpu_seconds() -> CpuSeconds:
+    """The machine's clock of work, to be read before and after."""
+    fields = (_PROC_STAT.read_text().partition("\n")[0]).split()[1:9]
+    user, nice, system, idle, waiting, irq, softirq, stolen = (int(ticks) / _TICKS for ticks in fields)
+    used = user + nice + system + stolen
+    ours = sum(os.times()[:4])
+    return CpuSeconds(used + idle + waiting + irq + softirq, used, ours)
+
+
+def share_of_others(before: CpuSeconds, after: CpuSeconds) -> float:
+    """The part of the machine's time that other programs took in between, or that its host withheld."""
+    others = (after.used - before.used) - (after.ours - before.ours)
+    return max(0.0, others / (after.all - before.all))
 
 
 def _processor() -> str:
@@ -52,8 +82,8 @@ def _processor() -> str:
 
 
 def _versions() -> str:
-    nginx = _first_line(program("nginx", "nginx-light"), "-v").rpartition("/")[2]
-    wrk = _first_line(program("wrk", "wrk"), "-v").split()[1]
+    nginx = _first_line(nginx_program(), "-v").rpartition("/")[2]
+    wrk = _first_line(wrk_program(), "-v").split()[1]
     packages = ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     return f"Python {platform.python_version()}, {packages}, nginx {nginx}, wrk {wrk}"
 

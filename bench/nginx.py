@@ -26,4 +26,9 @@ def nginx(configuration: Path) -> list[str]:
     """The command that runs nginx with a configuration."""
     folder = str(configuration.parent)
     log = str(configuration.with_suffix(".log"))
-    return [program("nginx", "nginx-light"), "-p", folder, "-c", str(configuration), "-e", log]
+    return [nginx_program(), "-p", folder, "-c", str(configuration), "-e", log]
+
+
+def nginx_program() -> str:
+    """The path of nginx."""
+    return program("nginx", "sudo apt-get install nginx-light")

@@ -33,11 +33,11 @@ class Answer:
     body: bytes
 
 
-def program(name: str, package: str) -> str:
-    """The path of a system program; raises CannotMeasure, naming the Debian package that brings it."""
+def program(name: str, installed_by: str) -> str:
+    """The path of a program; raises CannotMeasure, saying what installs it."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), *_SYSTEM_FOLDERS]))
     if found is None:
-        raise CannotMeasure(f"`{name}` is missing. Install it: sudo apt-get install {package}")
+        raise CannotMeasure(f"`{name}` is missing. Install it: {installed_by}")
     return found
 
 
@@ -58,17 +58,17 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def spawn(command: Sequence[str], *, core: int, env: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
-    """Start a program on one core, its output in a file."""
+def spawn(command: Sequence[str], *, core: int | None, env: Mapping[str, str], output: Path) -> subprocess.Popen[bytes]:
+    """Start a program on one core, or on every core, its output in a file."""
     with output.open("wb") as sink, on_core(core):
         return subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
 
 
 @contextmanager
-def on_core(core: int) -> Iterator[None]:
-    """Run on one core; a program started meanwhile stays on it, with all its threads."""
+def on_core(core: int | None) -> Iterator[None]:
+    """Run on one core, or on every core; a program started meanwhile stays there, with all its threads."""
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, range(os.cpu_count() or 1) if core is None else {core})
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def on_core(core: int) -> Iterator[None]:
 
 @contextmanager
 def running(
-    command: Sequence[str], *, core: int, env: Mapping[str, str], output: Path, url: str
+    command: Sequence[str], *, core: int | None, env: Mapping[str, str], output: Path, url: str
 ) -> Iterator[subprocess.Popen[bytes]]:
     """A program that answers at `url`; ended on exit."""
     process = spawn(command, core=core, env=env, output=output)
@@ -119,12 +119,13 @@ def last_words(output: Path) -> str:
     return output.read_text(errors="replace")[-2_000:]
 
 
-def get(url: str, headers: Mapping[str, str]) -> Answer:
-    """One GET on a connection of its own."""
+def ask(url: str, headers: Mapping[str, str], posted: bytes | None = None) -> Answer:
+    """One request on a connection of its own: a GET, or a POST when there is something to post."""
     place = urlsplit(url)
+    target = f"{place.path}?{place.query}" if place.query else place.path
     connection = http.client.HTTPConnection(place.hostname or "", place.port, timeout=10)
     try:
-        connection.request("GET", f"{place.path}?{place.query}" if place.query else place.path, headers=dict(headers))
+        connection.request("GET" if posted is None else "POST", target, posted, dict(headers))
         response = connection.getresponse()
         named = {name.lower(): value for name, value in response.getheaders()}
         return Answer(response.status, named, response.read())

@@ -2,142 +2,174 @@
 
 from __future__ import annotations
 
-import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from bench.load import Measured, Series
+from bench.load import CONNECTIONS, Measured, Series
 from bench.machine import Machine
-from bench.peers import AIOHTTP, DIRECT, FAIRLEAD, HTTPX, NGINX
-from bench.startup import StartUp
+from bench.markdown import table
+from bench.peers import AIOHTTP, ASGI, DIRECT, FAIRLEAD, HTTPX, NGINX, RSGI
+from bench.profile import Profile
+from bench.results import Rest, Results, added_p50, ratio
+from bench.soak import Soak, Trend
+from bench.targets import Target, soak_targets, targets
 
-_ORDER = (DIRECT, NGINX, HTTPX, AIOHTTP, FAIRLEAD)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A figure that was promised: what it is, what was promised, what was measured."""
-
-    name: str
-    promised: str
-    measured: str
-    reached: bool
+_ORDER = (DIRECT, NGINX, RSGI, ASGI, HTTPX, AIOHTTP, FAIRLEAD)
+_FUNCTIONS = 12
+_QUIET = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Ratio:
-    """How many times faster Fairlead is: medians over medians, and the extremes of single rounds."""
+class Conditions:
+    """When and where something was measured, and the part of the machine's time that other programs took meanwhile."""
 
-    value: float
-    lowest: float
-    highest: float
+    today: date
+    machine: Machine
+    others: float
 
     def __str__(self) -> str:
-        return f"{self.value:.2f} × ({self.lowest:.2f}–{self.highest:.2f})"
+        quiet = "" if self.others < _QUIET else " **The machine was not quiet: not to be quoted.**"
+        return (
+            f"Measured on {self.today.isoformat()}: {self.machine.description}; other programs took "
+            f"{self.others:.1%} of the cores meanwhile.{quiet}"
+        )
 
 
-def ratio_to(measured: Measured, peer: str, connections: int = 32) -> Ratio:
-    """Fairlead's requests per second over a peer's."""
-    ours, theirs = measured[FAIRLEAD, connections], measured[peer, connections]
-    rounds = [a.per_second / b.per_second for a, b in zip(ours.samples, theirs.samples, strict=True)]
-    return Ratio(_per_second(ours) / _per_second(theirs), min(rounds), max(rounds))
+def render(results: Results, conditions: Conditions, method: str) -> str:
+    """The report of the whole bench."""
+    return "\n\n".join(
+        [
+            f"{conditions} {method}",
+            _targets(targets(results)),
+            f"### REST, at {CONNECTIONS} connections and at one",
+            _rest(results.rest),
+            _ratios(results.rest.measured),
+            "### REST, at half load",
+            _half_load(results),
+            f"### MCP `tools/call`, {CONNECTIONS} connections",
+            _series("", _named(results.mcp)),
+            "### Identical requests in flight",
+            _coalesced(results),
+            f"### Workers, {CONNECTIONS} connections",
+            _series("", _named(results.workers)),
+            f"`fairlead serve --sandbox` holds {results.start.resident_mb:.0f} MB once it is ready.",
+            f"Versions: {conditions.machine.versions}.",
+        ]
+    )
 
 
-def added_p50(measured: Measured, peer: str) -> float:
-    """Milliseconds a gateway adds to the median call, at one connection."""
-    return _p50(measured[peer, 1]) - _p50(measured[DIRECT, 1])
+def render_soak(soak: Soak, conditions: Conditions) -> str:
+    """The report of a soak."""
+    calls = soak.tally.expected
+    rows = [[name, f"{calls[name]:,}", str(soak.tally.unexpected[name])] for name in calls]
+    held = [_held("resident MB", soak, soak.memory, 1), _held("descriptors", soak, soak.descriptors, 0)]
+    return "\n\n".join(
+        [
+            f"{conditions} {soak.seconds / 60:.0f} minutes, {calls.total() / soak.seconds:,.0f} calls a second.",
+            _targets(soak_targets(soak)),
+            table(("Fairlead holds", "before", "start", "end", "slope an hour", "callers gone"), held),
+            table(("calls", "as expected", "otherwise"), rows),
+        ]
+    )
 
 
-def targets(measured: Measured, start: StartUp) -> list[Target]:
-    """Every target with what was measured."""
-    httpx, aiohttp = ratio_to(measured, HTTPX), ratio_to(measured, AIOHTTP)
-    added = added_p50(measured, FAIRLEAD)
-    check, ready = statistics.median(start.check_cpu), statistics.median(start.ready)
-    failures = sum(measured[FAIRLEAD, count].failures for count in (1, 32))
-    return [
-        _target("requests per second over FastAPI + httpx", "at least 12 ×", str(httpx), httpx.value >= 12),
-        _target("requests per second over FastAPI + aiohttp", "at least 1.5 ×", str(aiohttp), aiohttp.value >= 1.5),
-        _target("added p50 at one connection", "at most 0.5 ms", f"{added:.2f} ms", added <= 0.5),
-        _target("failed requests", "none", str(failures), failures == 0),
-        _target("CPU of `fairlead check`", "at most 0.3 s", _seconds(start.check_cpu), check <= 0.3),
-        _target("`fairlead serve --sandbox` ready", "within 2 s", _seconds(start.ready), ready <= 2),
+def render_profile(profile: Profile, conditions: Conditions) -> str:
+    """The report of a profile."""
+    spent = sum(cpu.user + cpu.kernel for cpu in profile.threads.values())
+    threads = [
+        [f"`{name}`", f"{cpu.user / spent:.0%}", f"{cpu.kernel / spent:.0%}"] for name, cpu in profile.threads.items()
     ]
+    stacks = profile.stacks
+    everywhere = {name for name, count in stacks.within.items() if count > 0.99 * stacks.total}
+    within = [(name, count) for name, count in stacks.within.most_common() if name not in everywhere]
+    return "\n\n".join(
+        [
+            f"{conditions} {profile.seconds} s at {CONNECTIONS} connections.",
+            table(("CPU time by thread", "own code", "kernel"), threads),
+            _functions("the Python thread, by function: own time", stacks.own.most_common(_FUNCTIONS), stacks.total),
+            _functions("the Python thread, by function: with what it calls", within[:_FUNCTIONS], stacks.total),
+        ]
+    )
 
 
-def render(measured: Measured, start: StartUp, machine: Machine, *, today: date, method: str) -> str:
-    """The whole report."""
-    parts = [
-        f"Measured on {today.isoformat()}: {machine.description}; load average before: {machine.load_before:.2f}. "
-        f"{method}",
-        _table(_FIGURES, [_figures(measured, peer) for peer in _ORDER]),
-        _table(_RATIOS, [_ratios(measured, peer) for peer in _ORDER[:-1]]),
-        _table(_TARGETS, [_row(target) for target in targets(measured, start)]),
-        f"`fairlead serve --sandbox` holds {start.resident_mb:.0f} MB once it is ready.",
-        f"Versions: {machine.versions}.",
+def _targets(promised: list[Target]) -> str:
+    rows = [
+        [target.name, target.promised, target.measured, "reached" if target.reached else "**missed**"]
+        for target in promised
     ]
-    return "\n\n".join(parts)
+    return table(("target", "promised", "measured", ""), rows)
 
 
-_FIGURES = (
-    "", "req/s, 32 conn.", "(rounds)", "p50 ms", "p99 ms", "req/s, 1 conn.", "p50 ms", "p99 ms", "added p50 ms",
-    "failed",
-)  # fmt: skip
-_RATIOS = ("Fairlead's requests per second over", "32 connections (rounds)", "1 connection (rounds)")
-_TARGETS = ("target", "promised", "measured", "")
+def _rest(rest: Rest) -> str:
+    head = (
+        "", f"req/s, {CONNECTIONS} conn.", "(rounds)", "p50 ms", "p99 ms", "failed", "req/s, 1 conn.", "p50 ms",
+        "p99 ms", "added p50 ms", "failed", "MB after",
+    )  # fmt: skip
+    return table(head, [[peer, *_rest_figures(rest, peer)] for peer in _ORDER])
 
 
-def _figures(measured: Measured, peer: str) -> list[str]:
-    many, one = measured[peer, 32], measured[peer, 1]
-    low, high = many.spread(lambda sample: sample.per_second)
-    return [
-        peer,
-        f"{_per_second(many):,.0f}",
+def _rest_figures(rest: Rest, peer: str) -> Iterator[str]:
+    one = rest.measured[peer, 1]
+    yield from _figures(rest.measured[peer, CONNECTIONS])
+    yield from (f"{one.per_second:,.0f}", f"{one.p50:.2f}", f"{one.p99:.2f}")
+    yield "" if peer == DIRECT else f"{added_p50(rest.measured, peer):.2f}"
+    yield str(one.failures)
+    yield f"{rest.resident_mb[peer]:.0f}" if peer in rest.resident_mb else ""
+
+
+def _ratios(measured: Measured) -> str:
+    head = ("Fairlead's requests per second over", f"{CONNECTIONS} connections (rounds)", "1 connection (rounds)")
+    rows = [
+        [peer, *(str(ratio(measured[FAIRLEAD, count], measured[peer, count])) for count in (CONNECTIONS, 1))]
+        for peer in _ORDER
+        if peer != FAIRLEAD
+    ]
+    return table(head, rows)
+
+
+def _half_load(results: Results) -> str:
+    rows = [(f"{name}, {results.half_load.rate:,.0f} asked", one) for name, one in results.half_load.series.items()]
+    return _series("", rows)
+
+
+def _coalesced(results: Results) -> str:
+    head = ("requests", "connections", "req/s", "(rounds)", "p50 ms", "p99 ms", "failed", "upstream calls/s")
+    rows = [
+        [one.requests, str(one.connections), *_figures(one.series), f"{one.calls_per_second:,.0f}"]
+        for one in results.coalesced
+    ]
+    return table(head, rows)
+
+
+def _series(title: str, rows: list[tuple[str, Series]]) -> str:
+    head = (title, "req/s", "(rounds)", "p50 ms", "p99 ms", "failed")
+    return table(head, [[name, *_figures(series)] for name, series in rows])
+
+
+def _named(measured: Measured) -> list[tuple[str, Series]]:
+    return [(name, series) for (name, _), series in measured.items()]
+
+
+def _figures(series: Series) -> tuple[str, ...]:
+    low, high = series.spread(lambda sample: sample.per_second)
+    return (
+        f"{series.per_second:,.0f}",
         f"{low:,.0f}–{high:,.0f}",
-        f"{_p50(many):.2f}",
-        f"{_p99(many):.2f}",
-        f"{_per_second(one):,.0f}",
-        f"{_p50(one):.2f}",
-        f"{_p99(one):.2f}",
-        "" if peer == DIRECT else f"{added_p50(measured, peer):.2f}",
-        str(many.failures + one.failures),
-    ]
+        f"{series.p50:.2f}",
+        f"{series.p99:.2f}",
+        str(series.failures),
+    )
 
 
-def _ratios(measured: Measured, peer: str) -> list[str]:
-    return [peer, str(ratio_to(measured, peer, 32)), str(ratio_to(measured, peer, 1))]
+def _held(name: str, soak: Soak, trend: Trend, digits: int) -> list[str]:
+    before, after = (
+        (soak.before.resident_mb, soak.after.resident_mb)
+        if digits
+        else (soak.before.descriptors, soak.after.descriptors)
+    )
+    return [name, *(f"{value:,.{digits}f}" for value in (before, trend.start, trend.end, trend.per_hour, after))]
 
 
-def _row(target: Target) -> list[str]:
-    return [target.name, target.promised, target.measured, "reached" if target.reached else "**missed**"]
-
-
-def _target(name: str, promised: str, measured: str, reached: bool) -> Target:
-    return Target(name=name, promised=promised, measured=measured, reached=reached)
-
-
-def _seconds(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} s (best {min(values):.2f})"
-
-
-def _per_second(series: Series) -> float:
-    return series.median(lambda sample: sample.per_second)
-
-
-def _p50(series: Series) -> float:
-    return series.median(lambda sample: sample.p50)
-
-
-def _p99(series: Series) -> float:
-    return series.median(lambda sample: sample.p99)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-
-    def line(cells: Sequence[str]) -> str:
-        first, *others = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-        return "| " + " | ".join([first, *others]) + " |"
-
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([line(head), rule, *(line(row) for row in rows)])
+def _functions(title: str, counted: list[tuple[str, int]], total: int) -> str:
+    return table((title, "share"), [[f"`{name}`", f"{count / total:.1%}"] for name, count in counted])

@@ -9,8 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.peers import fairlead_command
-from bench.processes import START_TIMEOUT, CannotMeasure, environment, free_port, get, last_words, spawn, stop
+from bench.gateways import fairlead_command
+from bench.processes import START_TIMEOUT, CannotMeasure, ask, environment, free_port, last_words, spawn, stop
+from bench.resources import resident_mb
 
 _POLL = 0.005
 
@@ -58,7 +59,7 @@ def ready_after(core: int, folder: Path) -> tuple[float, float]:
     try:
         while time.monotonic() - started < START_TIMEOUT and process.poll() is None:
             if _is_ready(f"http://127.0.0.1:{rest}/readyz"):
-                return time.monotonic() - started, _resident_mb(process.pid)
+                return time.monotonic() - started, resident_mb(process.pid)
             time.sleep(_POLL)
     finally:
         stop(process)
@@ -67,11 +68,6 @@ def ready_after(core: int, folder: Path) -> tuple[float, float]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return get(url, {}).status == 200
+        return ask(url, {}).status == 200
     except (OSError, http.client.HTTPException):
         return False
-
-
-def _resident_mb(process: int) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

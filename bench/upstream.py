@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from bench.nginx import nginx, write_configuration
 from bench.processes import free_port, running
@@ -18,8 +18,12 @@ from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN, SandboxOp
 
 TOKEN = "qov_bench"
 AUTHORIZATION = f"Token {TOKEN}"
-PATH = f"/organization/{DEMO_ORGANIZATION_ID}/events"
-QUERY = "pageSize=7"
+ORGANIZATION = DEMO_ORGANIZATION_ID
+PATH = f"/organization/{ORGANIZATION}/events"
+_FIRST_PAGE = "pageSize=7"
+# The zeros become a number that differs in each request.
+DIFFERING = "0000000000"
+QUERY = f"{_FIRST_PAGE}&continueToken={DIFFERING}"
 BODY_SIZE = 8_192
 _PRESENT = 1_790_000_000.0
 
@@ -39,10 +43,10 @@ def page_of_events() -> Page:
     return Page(_sized(answer.json()), limits)
 
 
-async def _ask_sandbox() -> httpx.Response:
+async def _ask_sandbox() -> httpx2.Response:
     app = create_app(SandboxOptions(now=_PRESENT), lambda: _PRESENT)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://sandbox") as client:
-        answer = await client.get(f"{PATH}?{QUERY}", headers={"Authorization": f"Token {DEMO_TOKEN}"})
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://sandbox") as client:
+        answer = await client.get(f"{PATH}?{_FIRST_PAGE}", headers={"Authorization": f"Token {DEMO_TOKEN}"})
         return answer.raise_for_status()
 
 

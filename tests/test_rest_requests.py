@@ -18,7 +18,8 @@ import serving
 from fairlead.app.ports import bound
 from fairlead.expose.connection import answering
 from fairlead.expose.http import Request, Response
-from fairlead.expose.server import Limits, listening
+from fairlead.expose.limits import Limits
+from fairlead.expose.server import listening
 from serving import Gateway
 from small_documents import small_plan
 from stand_in import stand_in

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
+from pathlib import Path
 
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import SandboxOptions
@@ -17,7 +18,8 @@ class ServeOptions:
     """What to serve and where. A port of 0 takes any free one; `upstream` replaces the documents' addresses.
 
     `command` starts the same tools on standard input and output on this machine; `public_command` says the same
-    to strangers, without a path of this machine.
+    to strangers, without a path of this machine. `metrics_folder` is where the workers of one server show each
+    other their numbers.
     """
 
     plans: tuple[Plan, ...]
@@ -29,5 +31,7 @@ class ServeOptions:
     sandbox: SandboxOptions | None = None
     sandbox_port: int = 0
     insecure: bool = False
+    worker: int = 0
+    metrics_folder: Path | None = None
     command: tuple[str, ...] = ("fairlead", "mcp")
     public_command: tuple[str, ...] = ("fairlead", "mcp")

@@ -8,15 +8,28 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
 
 from fairlead.errors import CannotListen
+from fairlead.expose.asgi import asgi_handler
 from fairlead.expose.connection import Handler
-from fairlead.expose.server import Limits, Server, listening
+from fairlead.expose.limits import Limits
+from fairlead.expose.server import Server, listening
+from fairlead.sandbox.app import create_app
+from fairlead.sandbox.options import SandboxOptions
 from fairlead.settings import Settings
 
 _BACKLOG = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxServing:
+    """A sandbox that answers: its address, and the server behind it."""
+
+    url: str
+    server: Server = field(repr=False)
 
 
 def port(handler: Handler, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[Server]:
@@ -88,3 +101,14 @@ def stop_on_signal(servers: Sequence[Server], behind: Sequence[Server] = ()) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     return stop
+
+
+@asynccontextmanager
+async def sandbox_serving(
+    options: SandboxOptions, settings: Settings, *, number: int, flag: str = "--sandbox-port"
+) -> AsyncIterator[SandboxServing]:
+    """Serve the sandbox on loopback."""
+    handler = asgi_handler(create_app(options, time.time))
+    with bound("127.0.0.1", number, flag) as listener:
+        async with port(handler, listener, settings) as server:
+            yield SandboxServing(address_of(listener, "127.0.0.1"), server)

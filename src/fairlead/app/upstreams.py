@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from fairlead.archive.contract import BASE_URI
 from fairlead.engine.credentials import missing_variables, resolve_credential
-from fairlead.engine.execute import Call, Runnable, runnable
+from fairlead.engine.execute import Runnable, runnable
 from fairlead.engine.pins import check_pins
 from fairlead.errors import ConfigurationError
 from fairlead.plan.model import Operation, Plan, Upstream
 from fairlead.sandbox.options import DEMO_TOKEN
 from fairlead.settings import Secret, Settings
+from fairlead.upstream.auth import Credential
+from fairlead.upstream.request import Call
+
+# How an operation is called, at an address and with a credential.
+Way: TypeAlias = Callable[[Operation, str, Credential], Call]
 
 # What no address holds and some HTTP clients would quietly repair.
 _UNUSABLE = re.compile(r"""[\s<>"{}|\\^`?#]""")
 
 
 def operations_of(
-    plans: Sequence[Plan], settings: Settings, upstream: str | None, call: Call
+    plans: Sequence[Plan], settings: Settings, upstream: str | None, way: Way
 ) -> dict[Operation, Runnable]:
     """The operations with addresses and credentials; raises ConfigurationError naming every missing variable."""
     upstreams = called_upstreams(plans)
@@ -30,16 +36,13 @@ def operations_of(
             check_pins(operation)
     credentials = {up: resolve_credential(up, settings.secrets) for up in upstreams}
     bases = {up: upstream_address(up, upstream) for up in upstreams}
-    return {
-        operation: runnable(
-            operation,
-            base=bases[operation.call.upstream],
-            credential=credentials[operation.call.upstream],
-            call=call,
-        )
-        for plan in plans
-        for operation in plan.operations
-    }
+
+    def ready(operation: Operation) -> Runnable:
+        up = operation.call.upstream
+        call = way(operation, bases[up], credentials[up])
+        return runnable(operation, base=bases[up], credential=credentials[up], call=call)
+
+    return {operation: ready(operation) for plan in plans for operation in plan.operations}
 
 
 def called_upstreams(plans: Sequence[Plan]) -> tuple[Upstream, ...]:
@@ -48,6 +51,7 @@ def called_upstreams(plans: Sequence[Plan]) -> tuple[Upstream, ...]:
 
 
 def variables_of(upstream: Upstream) -> tuple[str, ...]:
+    """The environment variables an upstream's credential is made of."""
     return tuple(upstream.authentication.variables.values()) if upstream.authentication else ()
 
 

@@ -115,7 +115,7 @@ async def _execute(options: ServeOptions, operation: Operation, given: Arguments
     from fairlead.app.serving import ready_operations
     from fairlead.engine.execute import execute
 
-    async with ready_operations(options) as (runnables, _):
+    async with ready_operations(options) as runnables:
         return await execute(runnables[operation], given)
 
 
@@ -144,7 +144,7 @@ def _offline_runnable(options: ServeOptions, operation: Operation) -> Runnable:
     async def nowhere(_request: UpstreamRequest) -> UpstreamResponse:
         raise FairleadError("Nothing is sent offline.")
 
-    return operations_of(options.plans, chosen, options.upstream, nowhere)[operation]
+    return operations_of(options.plans, chosen, options.upstream, lambda *_: nowhere)[operation]
 
 
 def _masked_query(target: Runnable, url: str) -> str:

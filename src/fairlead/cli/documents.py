@@ -147,12 +147,11 @@ def _files_below(folder: Path) -> tuple[list[Path], list[Diagnostic]]:
         where = Position(str(failure.filename), 1, 1)
         closed.append(Diagnostic(position=where, code="unreadable-file", message=message, severity=Severity.WARNING))
 
-    found = [
-        Path(root, name)
-        for root, _, names in os.walk(folder, onerror=skip)
-        for name in names
-        if name.endswith((".yaml", ".yml")) and ".overlay." not in name
-    ]
+    found = []
+    for root, folders, names in os.walk(folder, onerror=skip):
+        # A mounted ConfigMap holds every file once more, in a hidden folder.
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(root, name) for name in names if name.endswith((".yaml", ".yml")) and ".overlay." not in name]
     return sorted(path for path in found if _is_document(path)), closed
 
 

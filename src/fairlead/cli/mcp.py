@@ -47,9 +47,10 @@ def mcp(
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
 
-    configure_logging(colours=False)
+    chosen = settings()
+    configure_logging(colours=False, form=chosen.log_format)
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None
-    run(_serve(ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)))
+    run(_serve(ServeOptions(plans=plans, settings=chosen, upstream=upstream, sandbox=stand_in)))
 
 
 async def _serve(options: ServeOptions) -> None:

@@ -220,8 +220,7 @@ def sandbox(port: int, unknown_organization: str, faults: tuple[str, ...], **fla
 
 
 async def _serve(options: SandboxOptions, server_settings: Settings, port: int) -> None:
-    from fairlead.app.ports import stop_on_signal
-    from fairlead.app.serving import sandbox_serving
+    from fairlead.app.ports import sandbox_serving, stop_on_signal
 
     async with sandbox_serving(options, server_settings, number=port, flag="--port") as running:
         url, stop = running.url, stop_on_signal((running.server,))

@@ -61,10 +61,11 @@ def serve(
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
 
-    configure_logging(colours=colours(sys.stderr))
+    chosen = settings()
+    configure_logging(colours=colours(sys.stderr), form=chosen.log_format)
     options = ServeOptions(
         plans=plans,
-        settings=settings(),
+        settings=chosen,
         host=host.removeprefix("[").removesuffix("]"),
         rest_port=_port(rest_port, plans[0].rest_port, 8080),
         mcp_port=_port(mcp_port, plans[0].mcp_port, 9090),
@@ -132,7 +133,8 @@ async def _serve(options: ServeOptions, *, any_sandbox_port: bool) -> None:
 
 async def _serve_until_signal(options: ServeOptions) -> None:
     from fairlead.app.ports import stop_on_signal
-    from fairlead.app.serving import serving, stdio_configuration
+    from fairlead.app.serving import serving
+    from fairlead.app.surface import stdio_configuration
     from fairlead.cli.banner import Addresses, banner
 
     async with serving(options) as running:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import orjson
 
@@ -16,9 +16,7 @@ from fairlead.plan.model import Arguments, Operation
 from fairlead.spec.json_text import is_json
 from fairlead.spec.source import JsonValue
 from fairlead.upstream.auth import Credential
-from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
-
-Call: TypeAlias = Callable[[UpstreamRequest], Awaitable[UpstreamResponse]]
+from fairlead.upstream.request import Call, UpstreamRequest, UpstreamResponse
 
 _PASSED_HEADERS = frozenset({"etag", "retry-after", "last-modified"})
 _LONGEST_REASON = 2_000
@@ -48,13 +46,18 @@ class Runnable:
 
 
 class Result(NamedTuple):
-    """An upstream's successful answer: `body` is its bytes untouched, `value` the same parsed when it is JSON."""
+    """An upstream's successful answer: `body` is its bytes untouched, `value` the same parsed when it is JSON.
+
+    It may be given again for `fresh_for` seconds; the upstream gave it `age` seconds ago.
+    """
 
     status: int
     content_type: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
     value: JsonValue
+    fresh_for: float = 0.0
+    age: float = 0.0
 
 
 def runnable(operation: Operation, *, base: str, credential: Credential, call: Call) -> Runnable:
@@ -94,7 +97,7 @@ def read_result(ready: Runnable, response: UpstreamResponse) -> Result:
     if ready.operation.call.raw_format == "json" and response.body and ready.operation.call.method != "HEAD":
         value = _parsed(response.body, content_type)
         content_type = content_type or "application/json"
-    return Result(response.status, content_type, passed, response.body, value)
+    return Result(response.status, content_type, passed, response.body, value, response.fresh_for, response.age)
 
 
 def _parsed(body: bytes, content_type: str) -> JsonValue:

@@ -12,7 +12,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TypeAlias, cast
 
 import httptools
 
@@ -25,11 +25,9 @@ from fairlead.errors import (
     RequestTooLarge,
 )
 from fairlead.expose.http import Answer, Request, Response, problem_response, request_target
+from fairlead.expose.limits import Limits
 from fairlead.expose.problems import internal_error
 from fairlead.expose.records import record_fault
-
-if TYPE_CHECKING:
-    from fairlead.expose.server import Server
 
 Handler: TypeAlias = Callable[[Request, "Connection"], Awaitable[None]]
 
@@ -42,21 +40,60 @@ _MOST_WAITING = 16
 _LINGER = 2.0
 
 
+class Port:
+    """What the connections of one port share. `handler` may be replaced while it serves; `date` is the header's."""
+
+    __slots__ = ("connections", "date", "draining", "empty", "handler", "limits", "loop")
+
+    def __init__(self, handler: Handler, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.loop = loop
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.date = ""
+        self.empty = asyncio.Event()
+
+    def left(self, connection: Connection) -> None:
+        """Forget a connection that ended."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self.empty.set()
+
+
 class Connection(asyncio.Protocol):
-    """Reads requests, has each answered by the server's handler in a task of its own, one after the other.
+    """Reads requests, has each answered by the port's handler in a task of its own, one after the other.
 
     A caller that goes away ends the task of its request.
     """
 
     __slots__ = (
-        "_body", "_chunked", "_head", "_head_bytes", "_headers", "_keep_alive", "_lingering", "_parser", "_paused",
-        "_reading", "_refusal", "_resumed", "_server", "_size", "_started",
-        "_surplus", "_target", "_task", "_transport", "_waiting",
-        "deadline", "remote",
+        "_body",
+        "_chunked",
+        "_head",
+        "_head_bytes",
+        "_headers",
+        "_keep_alive",
+        "_lingering",
+        "_parser",
+        "_paused",
+        "_port",
+        "_reading",
+        "_refusal",
+        "_resumed",
+        "_size",
+        "_started",
+        "_surplus",
+        "_target",
+        "_task",
+        "_transport",
+        "_waiting",
+        "deadline",
+        "remote",
     )  # fmt: skip
 
-    def __init__(self, server: Server) -> None:
-        self._server = server
+    def __init__(self, port: Port) -> None:
+        self._port = port
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._task: asyncio.Task[None] | None = None
@@ -82,20 +119,20 @@ class Connection(asyncio.Protocol):
     # The transport's side.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection into the server's count; one too many is told so with its first request."""
+        """Take the connection into the port's count; one too many is told so with its first request."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
         peer = transport.get_extra_info("peername")
         self.remote = peer[0] if isinstance(peer, tuple) else ""
-        self.deadline = self._server.time() + self._server.limits.header_timeout
-        self._server.connections.add(self)
-        self._surplus = len(self._server.connections) > self._server.limits.max_connections
+        self.deadline = self._port.loop.time() + self._port.limits.header_timeout
+        self._port.connections.add(self)
+        self._surplus = len(self._port.connections) > self._port.limits.max_connections
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; a request that cannot be parsed is refused, and the connection closed after it."""
         if self._refusal is not None or self._lingering:
             return
         if self._reading == _NOTHING and self._task is None:
-            self.deadline = self._server.time() + self._server.limits.header_timeout
+            self.deadline = self._port.loop.time() + self._port.limits.header_timeout
         self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -105,7 +142,7 @@ class Connection(asyncio.Protocol):
             cause = failure.__context__
             self._refuse(cause if isinstance(cause, FairleadError) else RequestMalformed("This is not HTTP/1.1."))
             return
-        if self._reading == _HEAD and self._head_bytes > self._server.limits.max_header_bytes:
+        if self._reading == _HEAD and self._head_bytes > self._port.limits.max_header_bytes:
             self._refuse(self._too_long())
 
     def eof_received(self) -> bool:
@@ -117,12 +154,12 @@ class Connection(asyncio.Protocol):
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
-        self._server.left(self)
+        self._port.left(self)
 
     def pause_writing(self) -> None:
         """The caller reads slower than we write: it has a bounded time to catch up."""
         self._paused = True
-        self.deadline = self._server.time() + self._server.limits.write_timeout
+        self.deadline = self._port.loop.time() + self._port.limits.write_timeout
 
     def resume_writing(self) -> None:
         """The caller has caught up."""
@@ -150,23 +187,23 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Refuse what is too large before it is read, and let a caller that asks first send its body."""
         self._reading = _BODY
-        if sum([len(name) + len(value) for name, value in self._headers]) > self._server.limits.max_header_bytes:
+        if sum([len(name) + len(value) for name, value in self._headers]) > self._port.limits.max_header_bytes:
             raise self._too_long()
         expects = False
         for name, value in self._headers:
-            if name == b"content-length" and int(value) > self._server.limits.max_request_bytes:
+            if name == b"content-length" and int(value) > self._port.limits.max_request_bytes:
                 raise self._too_large()
             if name == b"expect":
                 expects = value.lower() == b"100-continue"
         if self._task is None:
-            self.deadline = self._server.time() + self._server.limits.body_timeout
+            self.deadline = self._port.loop.time() + self._port.limits.body_timeout
             if expects:
                 self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._size += len(body)
-        if self._size > self._server.limits.max_request_bytes:
+        if self._size > self._port.limits.max_request_bytes:
             raise self._too_large()
         self._body.append(body)
 
@@ -193,23 +230,23 @@ class Connection(asyncio.Protocol):
             self._head = request.method == "HEAD"
             self._started = False
             self.deadline = math.inf
-            self._task = self._server.loop.create_task(self._answer(request))
+            self._task = self._port.loop.create_task(self._answer(request))
             if len(self._waiting) == _MOST_WAITING - 1:
                 self._transport.resume_reading()
         elif self._refusal is not None:
             self._answer_refusal(self._refusal)
-        elif self._server.draining:
+        elif self._port.draining:
             self._transport.close()
         else:
-            limits = self._server.limits
+            limits = self._port.limits
             wait = (limits.idle_timeout, limits.header_timeout, limits.body_timeout)[self._reading]
-            self.deadline = self._server.time() + wait
+            self.deadline = self._port.loop.time() + wait
 
     async def _answer(self, request: Request) -> None:
         try:
             if self._surplus:
                 raise Overloaded("This server has as many connections as it takes.", retry_after=1)
-            await self._server.handler(request, self)
+            await self._port.handler(request, self)
         except FairleadError as error:
             self._fail(error)
         except asyncio.CancelledError:
@@ -264,17 +301,17 @@ class Connection(asyncio.Protocol):
     async def drained(self) -> None:
         """Wait until the caller has read most of what was written."""
         if self._paused:
-            self._resumed = self._server.loop.create_future()
+            self._resumed = self._port.loop.create_future()
             await self._resumed
 
     def _head_of(self, status: int, headers: tuple[tuple[str, str], ...], framing: str) -> bytes:
-        self._keep_alive = self._keep_alive and not self._server.draining
+        self._keep_alive = self._keep_alive and not self._port.draining
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
         if lines.count("\n") != len(headers):
             raise ValueError("a header of an answer holds a line break")
         line = _STATUS_LINES.get(status) or f"HTTP/1.1 {status} \r\n"
         closing = "" if self._keep_alive else "connection: close\r\n"
-        return f"{line}{lines}{framing}{closing}date: {self._server.date}\r\n\r\n".encode("latin-1", "replace")
+        return f"{line}{lines}{framing}{closing}date: {self._port.date}\r\n\r\n".encode("latin-1", "replace")
 
     # Ending.
 
@@ -292,7 +329,7 @@ class Connection(asyncio.Protocol):
     def _linger(self) -> None:
         """Close once the caller has read the answer: closing over what it still sends would tear the answer up."""
         self._lingering = True
-        self.deadline = self._server.time() + _LINGER
+        self.deadline = self._port.loop.time() + _LINGER
         if self._transport.can_write_eof():
             self._transport.write_eof()
 
@@ -303,7 +340,7 @@ class Connection(asyncio.Protocol):
         elif self._reading == _NOTHING:
             self._transport.close()
         else:
-            limits = self._server.limits
+            limits = self._port.limits
             part, seconds = (
                 ("headers", limits.header_timeout) if self._reading == _HEAD else ("body", limits.body_timeout)
             )
@@ -320,10 +357,10 @@ class Connection(asyncio.Protocol):
         self._transport.abort()
 
     def _too_long(self) -> FairleadError:
-        return HeadersTooLarge(f"The headers are larger than {self._server.limits.max_header_bytes:,} bytes.")
+        return HeadersTooLarge(f"The headers are larger than {self._port.limits.max_header_bytes:,} bytes.")
 
     def _too_large(self) -> FairleadError:
-        return RequestTooLarge(f"The body is larger than {self._server.limits.max_request_bytes:,} bytes.")
+        return RequestTooLarge(f"The body is larger than {self._port.limits.max_request_bytes:,} bytes.")
 
 
 def answering(answer: Answer) -> Handler:

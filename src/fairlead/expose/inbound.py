@@ -1,24 +1,40 @@
-"""Who may call us: the Host and Origin headers, and the token of this server. The same for both adapters."""
+"""Who may call us: the Host and Origin headers, what callers have to show, and how often. One policy an adapter."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from fairlead.errors import HostRefused, Unauthorized
-from fairlead.expose.http import Headers
-from fairlead.settings import LOOPBACK_HOSTS, Secret, Settings
+from fairlead.errors import HostRefused
+from fairlead.expose.callers import ANYONE, Caller, CallerCheck
+from fairlead.expose.http import Headers, Request, Response
+from fairlead.expose.rates import CallRates, place_of
+from fairlead.settings import LOOPBACK_HOSTS, Settings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How often each caller may call, by a clock."""
+
+    rates: CallRates
+    now: Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundPolicy:
-    """What a request has to show. `hosts` None means that any Host is answered (a bind beyond loopback)."""
+    """What a request has to show. `hosts` None means that any Host is answered (a bind beyond loopback).
+
+    `check` None lets anyone call. `answers` are fixed answers, by path, that a client needs before it can show
+    anything, so they are open like the pages.
+    """
 
     hosts: frozenset[str] | None
     origins: frozenset[str]
-    token: Secret | None
+    check: CallerCheck | None
+    limit: Limit | None
+    answers: Mapping[str, Response]
 
     def check_place(self, headers: Headers) -> None:
         """Raise HostRefused for a Host or Origin this server does not answer for."""
@@ -39,17 +55,18 @@ class InboundPolicy:
                 remedy="Allow it with FAIRLEAD_ALLOWED_ORIGINS.",
             )
 
-    def check_token(self, headers: Headers) -> None:
-        """Raise Unauthorized unless the request carries this server's token; compared in constant time."""
-        if self.token is None:
-            return
-        given = next((value for name, value in headers if name == b"authorization"), b"")
-        scheme, _, presented = given.partition(b" ")
-        expected = self.token.reveal().encode()
-        if scheme.lower() != b"bearer" or not hmac.compare_digest(presented.strip(), expected):
-            raise Unauthorized(
-                "This server needs its token.", remedy="Send `Authorization: Bearer <FAIRLEAD_API_TOKEN>`."
-            )
+    async def admit(self, request: Request) -> tuple[Caller, Request]:
+        """Who calls, and the request without a credential that could be taken for an argument.
+
+        Raises Unauthorized, InsufficientScope, UpstreamResting (nobody can tell just now) or TooManyRequests.
+        """
+        caller = ANYONE
+        if self.check is not None:
+            caller = await self.check.caller(request)
+            request = self.check.hidden(request)
+        if self.limit is not None:
+            self.limit.rates.spend(caller.name or place_of(request.remote), self.limit.now())
+        return caller, request
 
     def _is_own(self, origin: bytes, host: bytes | None) -> bool:
         text = origin.decode("latin-1").lower()
@@ -67,12 +84,14 @@ class InboundPolicy:
         return name in self.hosts
 
 
-def inbound_policy(settings: Settings, host: str) -> InboundPolicy:
-    """The policy of a server bound to `host`."""
+def inbound_policy(
+    settings: Settings, host: str, *, check: CallerCheck | None, limit: Limit | None, answers: Mapping[str, Response]
+) -> InboundPolicy:
+    """The policy of an adapter of a server bound to `host`."""
     named = frozenset(name.lower() for name in settings.allowed_hosts)
     hosts = named | LOOPBACK_HOSTS | {host} if is_loopback(host) or named else None
     origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
-    return InboundPolicy(hosts=hosts, origins=origins, token=settings.api_token)
+    return InboundPolicy(hosts=hosts, origins=origins, check=check, limit=limit, answers=answers)
 
 
 def is_loopback(host: str) -> bool:

@@ -33,6 +33,8 @@ from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.json_text import read_json
 from fairlead.spec.source import JsonValue
+from fairlead.telemetry.instruments import Instruments
+from fairlead.telemetry.requests import RequestIds, begin, current
 
 MCP_PATH = "/mcp"
 _LIST_TTL_MS = 300_000
@@ -46,6 +48,7 @@ class McpAdapter:
 
     server: Server[Any]
     plain: PlainCalls
+    ids: RequestIds
 
     @asynccontextmanager
     async def http_handler(self, policy: InboundPolicy, max_request_bytes: int) -> AsyncIterator[Handler]:
@@ -59,22 +62,50 @@ class McpAdapter:
             transport_security=TransportSecuritySettings(enable_dns_rebinding_protection=False),
         )
         async with self.server.session_manager.run():
-            yield _guarded(self.plain, asgi_handler(app), policy)
+            yield self._guarded(asgi_handler(app), policy)
 
     async def serve_stdio(self) -> None:
         """Serve one client on standard input and output until it closes them."""
         async with stdio_server() as (read, write):
             await self.server.run(read, write, self.server.create_initialization_options())
 
+    def _guarded(self, others: Handler, policy: InboundPolicy) -> Handler:
+        """The plain calls and, for everything else, the SDK's application, behind our own checks."""
+
+        async def handle(request: Request, connection: Connection) -> None:
+            begin(self.ids.identify(request.headers))
+            policy.check_place(request.headers)
+            if request.path in policy.answers:
+                connection.respond(policy.answers[request.path])
+                return
+            if request.path != MCP_PATH:
+                raise NoSuchRoute("Nothing is here.", remedy=f"MCP is at POST {MCP_PATH}.")
+            if request.method != "POST":
+                # The 2025 revisions let a client open a stream with GET; a stateless server has nothing to put on it.
+                raise MethodNotAllowed("MCP takes POST only.", allow=("POST",))
+            _, request = await policy.admit(request)
+            answer = await self.plain.answer(request)
+            if answer is None:
+                await others(request, connection)
+            else:
+                connection.respond(answer)
+
+        return handle
+
 
 def mcp_adapter(
-    plans: Sequence[Plan], runnables: Mapping[Operation, Runnable], *, version: str, result_budget: int
+    plans: Sequence[Plan],
+    runnables: Mapping[Operation, Runnable],
+    *,
+    version: str,
+    result_budget: int,
+    instruments: Instruments,
 ) -> McpAdapter:
     """The adapter for every tool of the plans."""
     tools = [tool for plan in plans for tool in plan.tools]
     schemas = {tool.name: arguments_schema(tool.operation.parameters, tool.aliases) for tool in tools}
     listed = types.ListToolsResult(tools=[_announced(tool, schemas[tool.name]) for tool in tools])
-    runners = tool_runners(tools, runnables, result_budget)
+    runners = tool_runners(tools, runnables, result_budget, instruments)
 
     async def list_tools(
         _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
@@ -82,13 +113,15 @@ def mcp_adapter(
         return listed
 
     async def call_tool(
-        _context: ServerRequestContext[Any], params: types.CallToolRequestParams
+        context: ServerRequestContext[Any], params: types.CallToolRequestParams
     ) -> types.CallToolResult:
+        identity = current() or instruments.ids.identify(())
+        begin(identity.told_by(context.meta or {}))
         runner = runners.get(params.name)
         if runner is None:
             hint = did_you_mean(params.name, runners)
             raise MCPError(code=types.INVALID_PARAMS, message=f"There is no tool `{params.name[:80]}`{hint}")
-        return _spoken(await runner.call(params.arguments or {}))
+        return _spoken(await runner.call(params.arguments or {}, context.protocol_version))
 
     name, title = plans[0].namespace or "fairlead", plans[0].title
     server: Server[Any] = Server(
@@ -105,7 +138,8 @@ def mcp_adapter(
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
-    return McpAdapter(server, plain_calls(runners, name=name, title=title, version=version))
+    server.middleware.clear()  # the SDK's own spans, which know neither our routes nor what is secret
+    return McpAdapter(server, plain_calls(runners, name=name, title=title, version=version), instruments.ids)
 
 
 def _announced(tool: Tool, schema: dict[str, JsonValue]) -> types.Tool:
@@ -143,23 +177,3 @@ def _instructions(plans: Sequence[Plan]) -> str:
     # A word is cut only when it alone is too long.
     kept = whole[:_LONGEST_INSTRUCTIONS]
     return (kept.rsplit(maxsplit=1)[0] if " " in kept else kept) + " …"
-
-
-def _guarded(plain: PlainCalls, others: Handler, policy: InboundPolicy) -> Handler:
-    """The plain calls and, for everything else, the SDK's application, behind our own checks."""
-
-    async def handle(request: Request, connection: Connection) -> None:
-        policy.check_place(request.headers)
-        if request.path != MCP_PATH:
-            raise NoSuchRoute("Nothing is here.", remedy=f"MCP is at POST {MCP_PATH}.")
-        if request.method != "POST":
-            # The 2025 revisions let a client open a stream with GET; a stateless server has nothing to put on it.
-            raise MethodNotAllowed("MCP takes POST only.", allow=("POST",))
-        policy.check_token(request.headers)
-        answer = await plain.answer(request)
-        if answer is None:
-            await others(request, connection)
-        else:
-            connection.respond(answer)
-
-    return handle

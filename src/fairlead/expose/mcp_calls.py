@@ -17,6 +17,7 @@ from fairlead.expose.tool_results import ToolAnswer
 from fairlead.expose.tools import ToolRunner
 from fairlead.spec.json_text import exact_value, json_text
 from fairlead.spec.source import JsonValue
+from fairlead.telemetry.requests import begin, current
 
 REVISION = "2026-07-28"
 _PREFIX = "io.modelcontextprotocol/"
@@ -34,6 +35,7 @@ class PlainCall(NamedTuple):
     id: str | int
     name: str
     arguments: Mapping[str, JsonValue]
+    meta: Mapping[str, JsonValue]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ class PlainCalls:
         runner = self.runners.get(call.name) if call else None
         if call is None or runner is None:
             return None
-        result = self._result(await runner.call(call.arguments))
+        identity = current()
+        if identity is not None and "traceparent" in call.meta:
+            begin(identity.told_by(call.meta))
+        result = self._result(await runner.call(call.arguments, REVISION))
         return Response(200, _JSON, orjson.dumps({"jsonrpc": "2.0", "id": call.id, "result": result}))
 
     def _result(self, answer: ToolAnswer) -> dict[str, object]:
@@ -96,7 +101,7 @@ def plain_call(request: Request) -> PlainCall | None:
     if not plain:
         return None
     exact: Any = exact_value(request.body, message)
-    return PlainCall(message["id"], name, exact["params"]["arguments"])
+    return PlainCall(message["id"], name, exact["params"]["arguments"], meta)
 
 
 def _named(headers: Headers) -> str | None:

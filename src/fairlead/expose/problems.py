@@ -45,8 +45,8 @@ _TABLE: Mapping[type[FairleadError], ProblemKind] = {
         "malformed-request", "Malformed request", 400, "The request cannot be read: its encoding, its body or its form."
     ),
     errors.Unauthorized: ProblemKind(
-        "unauthorized", "Token required", 401,
-        "This server asks for its own token, as `Authorization: Bearer …`; it is not the upstream's.",
+        "unauthorized", "Unauthorized", 401,
+        "The caller did not show what this server asks for; `WWW-Authenticate` says what. It is not the upstream's.",
     ),
     errors.InsufficientScope: ProblemKind(
         "insufficient-scope", "Scope missing", 403,
@@ -91,6 +91,9 @@ _TABLE: Mapping[type[FairleadError], ProblemKind] = {
     errors.BudgetSpent: ProblemKind(
         "budget-spent", "Upstream's rate limit used up", 429,
         "The upstream's rate limit leaves no room before it resets; `Retry-After` says when. Nothing was sent.",
+    ),
+    errors.UpstreamError: ProblemKind(
+        "upstream-not-called", "Upstream not called", 502, "The call could not be put into a request; nothing was sent."
     ),
     errors.UpstreamUnreachable: ProblemKind(
         "upstream-unreachable", "Upstream unreachable", 502, "No connection to the upstream, or it broke."

@@ -8,9 +8,11 @@ from typing import TypeAlias
 
 from fairlead.engine.execute import Runnable, execute
 from fairlead.errors import FairleadError, MethodNotAllowed, NoSuchRoute
+from fairlead.expose.freshness import freshness, is_known
 from fairlead.expose.http import Answer, Request, Response, problem_response
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.links import RouteLinks, route_links
+from fairlead.expose.metrics_page import METRICS_PATH, metrics_page
 from fairlead.expose.problems import INERT
 from fairlead.expose.records import record_dead_end, record_failure
 from fairlead.expose.rest_arguments import ArgumentReader, argument_reader
@@ -18,31 +20,57 @@ from fairlead.expose.router import Found, Router
 from fairlead.plan.model import Arguments, Operation, Route, Segment
 from fairlead.spec.diagnostics import closest_word
 from fairlead.spec.source import JsonValue
+from fairlead.telemetry.instruments import Instruments
+from fairlead.telemetry.metrics import OperationMetrics
+from fairlead.telemetry.requests import begin
 
-StaticAnswers: TypeAlias = Mapping[str, Response]
+Pages: TypeAlias = Mapping[str, Response]
+
+_MOVED = frozenset({"etag", "last-modified", "cache-control"})
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestOperation:
-    """A route with what it runs and how its arguments are read."""
+    """A route with what it runs, how its arguments are read, and what is told of it."""
 
     route: Route
     runnable: Runnable
     reader: ArgumentReader
     links: RouteLinks
+    counted: OperationMetrics
+    instruments: Instruments
 
     async def answer(self, request: Request, path_values: Sequence[str]) -> Response:
-        """Run the operation for one request; the upstream's bytes are the answer's bytes."""
-        arguments, faults = self.reader.read(request, path_values)
+        """Run the operation for one request, and count it; the upstream's bytes are the answer's bytes."""
+        began, outcome = self.instruments.now(), "cancelled"
+        tracing = self.instruments.tracing
         try:
+            if tracing is None:
+                response = await self._answer(request, path_values)
+            else:
+                with tracing.route_span(self.route.method, self.route.path) as span:
+                    response = await self._answer(request, path_values)
+                    span.status = response.status
+            outcome = str(response.status)
+            return response
+        finally:
+            self.counted.finished(outcome, self.instruments.now() - began)
+
+    async def _answer(self, request: Request, path_values: Sequence[str]) -> Response:
+        try:
+            arguments, faults = self.reader.read(request, path_values)
             result = await execute(self.runnable, arguments, faults)
         except FairleadError as error:
             record_failure("rest", self.route.operation.name, error)
-            raise
+            return problem_response(error)
         headers = [*INERT, *result.headers]
         if result.content_type:
             headers.append(("content-type", result.content_type))
+        if result.fresh_for:
+            headers += freshness(result)
         headers += self._paging(arguments, result.value, request.path)
+        if is_known(request, result.headers):
+            return Response(304, tuple([pair for pair in headers if pair[0] in _MOVED]))
         return Response(result.status, tuple(headers), result.body)
 
     def _paging(self, arguments: Arguments, value: JsonValue, called: str) -> list[tuple[str, str]]:
@@ -57,29 +85,44 @@ class RestOperation:
 def rest_adapter(
     routes: Iterable[Route],
     runnables: Mapping[Operation, Runnable],
-    pages: StaticAnswers,
+    pages: Pages,
     policy: InboundPolicy,
+    instruments: Instruments,
 ) -> Answer:
     """The function that answers every request on the REST port.
 
-    The document's routes come first, then `pages` (fixed answers by path, open to everyone who may reach
-    the port). It never raises a FairleadError: each becomes a problem.
+    The document's routes come first, then `pages` (answers by path, open to everyone who may reach the port), then
+    the metrics, which are for callers. It never raises a FairleadError: each becomes a problem.
     """
     operations = [
-        RestOperation(route, runnables[route.operation], argument_reader(route), route_links(route)) for route in routes
+        RestOperation(
+            route=route,
+            runnable=runnables[route.operation],
+            reader=argument_reader(route),
+            links=route_links(route),
+            counted=instruments.metrics.operation(route.operation.name, "rest"),
+            instruments=instruments,
+        )
+        for route in routes
     ]
     router = Router((op.route.method, op.route.segments, op) for op in operations)
+    described = [op.route for op in operations]
 
     async def answer(request: Request) -> Response:
+        identity = instruments.ids.identify(request.headers)
+        begin(identity)
         try:
             policy.check_place(request.headers)
             found = router.find(request.path)
+            if found is None and request.path != METRICS_PATH:
+                return _page(request, pages, described)
+            _, request = await policy.admit(request)
             if found is None:
-                return _page(request, pages, [op.route for op in operations])
-            policy.check_token(request.headers)
-            return await _run(found, request)
+                return _page(request, {METRICS_PATH: metrics_page(instruments.metrics, request)}, described)
+            response = await _run(found, request)
         except FairleadError as error:
-            return problem_response(error)
+            response = problem_response(error)
+        return Response(response.status, (*response.headers, ("x-request-id", identity.request_id)), response.body)
 
     return answer
 
@@ -104,7 +147,7 @@ def _allowed(targets: Iterable[str]) -> tuple[str, ...]:
     return tuple(methods)
 
 
-def _page(request: Request, pages: StaticAnswers, routes: Sequence[Route]) -> Response:
+def _page(request: Request, pages: Pages, routes: Sequence[Route]) -> Response:
     page = pages.get(request.path)
     if page is None:
         fixed = [path for path in pages if not path.startswith("/_")]

@@ -15,11 +15,13 @@ from fairlead.expose.records import record_dead_end, record_failure, record_faul
 from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
 from fairlead.plan.model import Arguments, Operation, Tool
 from fairlead.spec.source import JsonValue
+from fairlead.telemetry.instruments import Instruments
+from fairlead.telemetry.metrics import OperationMetrics
 
 _EXACT = 2**53
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRunner:
     """A tool with what it runs; `names` maps the schema's names back to the parameters'."""
 
@@ -27,9 +29,26 @@ class ToolRunner:
     runnable: Runnable
     names: Mapping[str, str]
     budget: int
+    counted: OperationMetrics
+    instruments: Instruments
 
-    async def call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
-        """Run the tool; an error is an answer too."""
+    async def call(self, given: Mapping[str, JsonValue], revision: str) -> ToolAnswer:
+        """Run the tool, and count it; an error is an answer too. `revision` is the protocol's."""
+        began, outcome = self.instruments.now(), "cancelled"
+        tracing = self.instruments.tracing
+        try:
+            if tracing is None:
+                answer = await self._call(given)
+            else:
+                with tracing.tool_span(self.tool.name, revision) as span:
+                    answer = await self._call(given)
+                    span.error = "tool_error" if answer.is_error else ""
+            outcome = "error" if answer.is_error else "ok"
+            return answer
+        finally:
+            self.counted.finished(outcome, self.instruments.now() - began)
+
+    async def _call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
         arguments: Arguments = {}
         try:
             arguments, faults = self._arguments(given)
@@ -69,12 +88,17 @@ class ToolRunner:
 
 
 def tool_runners(
-    tools: Sequence[Tool], runnables: Mapping[Operation, Runnable], result_budget: int
+    tools: Sequence[Tool], runnables: Mapping[Operation, Runnable], result_budget: int, instruments: Instruments
 ) -> dict[str, ToolRunner]:
     """The runner of each tool, by its name."""
     return {
         tool.name: ToolRunner(
-            tool, runnables[tool.operation], {alias: name for name, alias in tool.aliases.items()}, result_budget
+            tool=tool,
+            runnable=runnables[tool.operation],
+            names={alias: name for name, alias in tool.aliases.items()},
+            budget=result_budget,
+            counted=instruments.metrics.operation(tool.operation.name, "mcp"),
+            instruments=instruments,
         )
         for tool in tools
     }

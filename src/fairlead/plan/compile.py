@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fairlead.plan.binding import Bound, Exposure, bind
 from fairlead.plan.consumed import ConsumedEntry, read_consumed
 from fairlead.plan.findings import Findings
+from fairlead.plan.inbound import read_inbound, warn_of_shadowed
 from fairlead.plan.model import Operation, Plan, Route, Segment, Semantics, Tool
 from fairlead.plan.parameters import safe_aliases
 from fairlead.plan.paths import PLACEHOLDER
@@ -52,6 +53,7 @@ class _Compiler:
         self.loaded = loaded
         self.findings = Findings(loaded.source)
         self.consumed = read_consumed(self.document, self.findings)
+        self.inbound = read_inbound(self.document, self.findings)
         self.operations: dict[str, Operation] = {}
         self.routes: dict[tuple[str, str], tuple[Route, Path]] = {}
         self.tools: dict[str, tuple[Tool, Path]] = {}
@@ -71,6 +73,7 @@ class _Compiler:
                 self.findings.warning((*at, "type"), "unserved-adapter", message)
         if not self.routes and not self.tools:
             self.findings.error(("capability",), "nothing-exposed", "the document exposes no operation and no tool")
+        warn_of_shadowed(self.inbound.get("rest"), self.routes.values(), self.findings)
         found = (*self.loaded.diagnostics, *self.findings.diagnostics)
         return Compilation(self._plan(), in_file_order(found), self.pins.used, self.pins.names)
 
@@ -94,6 +97,8 @@ class _Compiler:
             instructions=next((a.instructions for a in adapters if a.type == "mcp" and a.instructions), ""),
             rest_port=_port(adapters, "rest"),
             mcp_port=_port(adapters, "mcp"),
+            rest_authentication=self.inbound.get("rest"),
+            mcp_authentication=self.inbound.get("mcp"),
             created=info.created,
             modified=info.modified,
             inferences=tuple(dict.fromkeys(self.findings.inferences)),

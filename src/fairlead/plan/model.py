@@ -88,6 +88,26 @@ class Authentication:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceServer:
+    """Callers present an access token (OAuth 2.1) that `issuer` made for `audience` with every one of `scopes`.
+
+    `resource` is this server's own address, as its callers know it. `keys` is where the issuer's keys are; without it
+    the issuer's metadata says so. The templates may name variables, as addresses differ from place to place.
+    """
+
+    issuer: Template
+    resource: Template
+    audience: Template
+    scopes: tuple[str, ...] = ()
+    keys: Template | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Template variable → environment variable that holds it."""
+
+
+InboundAuthentication: TypeAlias = Authentication | ResourceServer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
     """An HTTP API that is called. `base` has no trailing slash."""
 
@@ -236,6 +256,8 @@ class Plan:
     instructions: str
     rest_port: int | None
     mcp_port: int | None
+    rest_authentication: InboundAuthentication | None = None
+    mcp_authentication: InboundAuthentication | None = None
     created: str = ""
     modified: str = ""
     inferences: tuple[Inference, ...] = ()

@@ -219,6 +219,32 @@ class ExposedTool(Exposed):
     notes: Annotated[str, Field(alias="x-fairlead-notes")] = ""
 
 
+class InboundAuthentication(_Authored):
+    """What callers of an adapter have to show; which keys are needed depends on `type`.
+
+    Several spellings of one key are in use, so the compiler takes the first that is given. `type` and `placement` are
+    free texts here, because a value that is not supported has a diagnostic of its own.
+    """
+
+    type: Annotated[str, BeforeValidator(_lower)]
+    token: str | None = None
+    key: str | None = None
+    name: str | None = None
+    value: str | None = None
+    placement: Annotated[str | None, BeforeValidator(_lower)] = None
+    in_: Annotated[str | None, BeforeValidator(_lower), Field(alias="in")] = None
+    username: str | None = None
+    password: str | None = None
+    authorization_server_uri: Annotated[str | None, Field(alias="authorizationServerUri")] = None
+    authorization_server_url: Annotated[str | None, Field(alias="authorizationServerUrl")] = None
+    resource: str | None = None
+    audience: str | None = None
+    scopes: list[str] | str = []
+    token_validation: Annotated[str | None, BeforeValidator(_lower), Field(alias="tokenValidation")] = None
+    token_endpoint: Annotated[str | None, Field(alias="tokenEndpoint")] = None
+    jwks_uri: Annotated[str | None, Field(alias="x-fairlead-jwks-uri")] = None
+
+
 class Adapter(_Authored):
     """A surface the capability is exposed on; `resources` belong to `rest`, `tools` to `mcp`."""
 
@@ -228,6 +254,7 @@ class Adapter(_Authored):
     address: str | None = None
     port: Annotated[int | None, Field(ge=0, le=65535)] = None
     transport: str | None = None
+    authentication: InboundAuthentication | None = None
     resources: list[ExposedResource] = []
     tools: list[ExposedTool] = []
     instructions: Annotated[str, Field(alias="x-fairlead-instructions")] = ""

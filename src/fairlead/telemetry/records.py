@@ -5,20 +5,28 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
+from typing import Any, Literal, TypeAlias
 
+import orjson
 import structlog
 
+from fairlead.telemetry.requests import current
 
-def configure_logging(*, colours: bool, verbose: bool = False) -> None:
-    """Send records to standard error, as readable lines; called once, when a server starts."""
+_Event: TypeAlias = MutableMapping[str, Any]
+_Processor: TypeAlias = Callable[[object, str, _Event], Mapping[str, object] | str]
+
+
+def configure_logging(*, colours: bool, verbose: bool = False, form: Literal["console", "json"] = "console") -> None:
+    """Send records to standard error, as readable lines or as lines of JSON; called once, when a server starts."""
     level = logging.DEBUG if verbose else logging.INFO
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _identify,
             _escape_control_characters,
-            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback),
+            _json if form == "json" else _console(colours=colours),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
@@ -30,15 +38,37 @@ def configure_logging(*, colours: bool, verbose: bool = False) -> None:
 
 
 def record(event: str, **fields: str | int | float | None) -> None:
-    """Write one warning record; fields must be safe to keep for ever. It never raises."""
+    """Write one warning record; fields must be safe to keep for ever. It never raises.
+
+    The request that is being answered is named in it: `request_id`, and `trace_id` when it is part of a trace.
+    """
     # Whoever read standard error may be gone, and the caller of the moment still gets an answer.
-    with contextlib.suppress(OSError, ValueError):
+    # TypeError: a number that JSON has no form for.
+    with contextlib.suppress(OSError, ValueError, TypeError):
         structlog.get_logger("fairlead").warning(event, **fields)
 
 
-def _escape_control_characters(_logger: object, _method: str, event: Mapping[str, object]) -> Mapping[str, object]:
+def _identify(_logger: object, _method: str, event: _Event) -> _Event:
+    identity = current()
+    if identity is not None:
+        event["request_id"] = identity.request_id
+        if identity.traceparent:
+            event["trace_id"] = identity.trace_id
+    return event
+
+
+def _escape_control_characters(_logger: object, _method: str, event: _Event) -> _Event:
     """Event text is hostile: a terminal escape in a value must not reach the terminal."""
     return {
         key: value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
         for key, value in event.items()
     }
+
+
+def _console(*, colours: bool) -> _Processor:
+    return structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
+
+
+def _json(_logger: object, _method: str, event: _Event) -> str:
+    first = {name: event.pop(name) for name in ("timestamp", "level", "event")}
+    return orjson.dumps({**first, **event}).decode()

@@ -43,7 +43,7 @@ class Credential:
 
     def shows_in(self, text: str) -> bool:
         """Whether there is something to scrub; one question for many texts joined by line breaks."""
-        return any([spelling in text for spelling in self._spellings])
+        return any(spelling in text for spelling in self._spellings)
 
     def masked_headers(self) -> tuple[tuple[str, str], ...]:
         """The headers as they may be shown: the scheme stays, the credential does not."""

@@ -36,8 +36,8 @@ class UpstreamClient:
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """The upstream's answer, whatever its status.
 
-        Raises UpstreamUnreachable, UpstreamTimeout, UpstreamInvalid (an encoding that does not decode) or
-        UpstreamTooLarge. Cancelling the task cancels the request.
+        Raises UpstreamUnreachable, UpstreamTimeout, UpstreamInvalid (the answer broke off, or does not decode),
+        UpstreamTooLarge, or a plain UpstreamError when nothing could be sent. Cancelling the task cancels the request.
         """
         try:
             builder = self.pool.request(request.method, request.url)
@@ -45,12 +45,21 @@ class UpstreamClient:
                 builder = builder.header(name, value, is_sensitive=True)
             if request.body is not None:
                 builder = builder.body_bytes(request.body)
+            if request.timeout is not None:
+                builder = builder.timeout(timedelta(seconds=request.timeout))
             async with builder.build_streamed() as response:
                 headers = _headers(response.headers)
                 return UpstreamResponse(response.status, headers, await self._read(response, dict(headers)))
         except (PyreqwestError, ValueError) as failure:
             # `from None`: the causes of these errors hold the URL, and with it a key sent in the query.
-            raise _classify(failure, self.total_timeout) from None
+            raise _classify(failure, request.timeout or self.total_timeout) from None
+
+    async def fetch(self, address: str) -> bytes:
+        """The body of a plain GET, without any credential; raises UpstreamInvalid for every status but 200."""
+        response = await self.send(UpstreamRequest("GET", address, ()))
+        if response.status != 200:
+            raise UpstreamInvalid(f"The answer was {response.status}, not 200.")
+        return response.body
 
     async def _read(self, response: Response, headers: Mapping[str, str]) -> bytes:
         reader, limit = response.body_reader, self.max_response_bytes
@@ -113,12 +122,12 @@ def _values(headers: HeaderMap, name: str) -> list[str]:
         return []
 
 
-def _classify(failure: Exception, total_timeout: float) -> UpstreamError:
+def _classify(failure: Exception, deadline: float) -> UpstreamError:
     kind = type(failure).__name__
     if isinstance(failure, RequestTimeoutError):
         return UpstreamTimeout(
             "The upstream did not answer in time.",
-            detail=f"{kind}; the total deadline is {total_timeout:g} s",
+            detail=f"{kind}; the deadline was {deadline:g} s",
             remedy="Try again, or narrow the call.",
         )
     if isinstance(failure, (ReadError, DecodeError)):
@@ -131,4 +140,5 @@ def _classify(failure: Exception, total_timeout: float) -> UpstreamError:
             detail=kind,
             remedy="Check its address and the network.",
         )
-    return UpstreamInvalid("The request to the upstream could not be made.", detail=kind)
+    # Nobody but us is at fault: nothing was sent, so it must not count against the upstream.
+    return UpstreamError("The request to the upstream could not be made.", detail=kind)

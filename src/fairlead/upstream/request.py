@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """A request ready to be sent; `url` is complete and encoded. Its `repr` shows no header and no query."""
+    """A request ready to be sent; `url` is complete and encoded. Its `repr` shows no header and no query.
+
+    `timeout` is set when less time is left than a request usually has.
+    """
 
     method: str
     url: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(repr=False)
     body: bytes | None = field(default=None, repr=False)
+    timeout: float | None = None
 
 
 class UpstreamResponse(NamedTuple):
-    """An answer, its body decoded from any content encoding and complete; header names in lower case."""
+    """An answer, its body decoded from any content encoding and complete; header names in lower case.
+
+    It may be given again for `fresh_for` seconds; `age` seconds ago the upstream gave it.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    fresh_for: float = 0.0
+    age: float = 0.0
+
+
+Call: TypeAlias = Callable[[UpstreamRequest], Awaitable[UpstreamResponse]]
+
+Identity: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], bytes | None]
+
+
+def identity(request: UpstreamRequest) -> Identity:
+    """What two requests must have in common to get one answer: everything that is sent, credentials included."""
+    return (request.method, request.url, request.headers, request.body)

@@ -1,0 +1,65 @@
+"""Capability documents of any size: the shipped one, with its events operation repeated."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.gateways import fairlead_command
+from bench.processes import CannotMeasure, environment
+
+_SHIPPED = "capabilities/qovery-organization-event.yaml"
+_TOKEN = {"type": "bearer", "token": "{{env.QOVERY_API_KEY}}", "x-fairlead-token-schemes": [{"scheme": "Token"}]}
+
+
+def tool_name(number: int) -> str:
+    """The name of one tool of a document made here."""
+    return f"get-all-events-{number}"
+
+
+def write_capability(tools: int, folder: Path) -> Path:
+    """A document of so many operations, each a route and a tool; only the last asks for the page of events."""
+    document = yaml.safe_load((files("fairlead") / _SHIPPED).read_text())
+    consumed = document["capability"]["consumes"][0]
+    rest, mcp = document["capability"]["exposes"]
+    consumed["authentication"] = _TOKEN
+    resource, route, tool = consumed["resources"][0], rest["resources"][0], mcp["tools"][0]
+    places = [_place(number, tools) for number in range(tools)]
+    names = [f"events{number}" for number in range(tools)]
+    calls = [f"{consumed['namespace']}.{name}" for name in names]
+    consumed["resources"] = [
+        resource | {"name": name, "path": place, "operations": [resource["operations"][0] | {"name": name}]}
+        for name, place in zip(names, places, strict=True)
+    ]
+    rest["resources"] = [
+        route
+        | {"name": name, "path": f"/v1{place}", "operations": [route["operations"][0] | {"name": name, "call": call}]}
+        for name, place, call in zip(names, places, calls, strict=True)
+    ]
+    mcp["tools"] = [tool | {"name": tool_name(number), "call": call} for number, call in enumerate(calls)]
+    path = folder / f"{tools}-tools.yaml"
+    path.write_text(json.dumps(document))
+    return path
+
+
+def _place(number: int, tools: int) -> str:
+    return "/organization/{organizationId}/events" + ("" if number == tools - 1 else f"-{number}")
+
+
+def write_openapi(documents: list[Path], output: Path) -> Path:
+    """What `fairlead openapi` says of the documents (of none: the shipped one), with the upstream's own paths."""
+    done = subprocess.run(
+        [fairlead_command(), "openapi", *map(str, documents)],
+        capture_output=True, text=True, check=False, env=environment(),
+    )  # fmt: skip
+    if done.returncode:
+        raise CannotMeasure(f"{done.stderr}\n`fairlead openapi` failed.")
+    described: dict[str, Any] = json.loads(done.stdout)
+    described["paths"] = {path.removeprefix("/v1"): item for path, item in described["paths"].items()}
+    output.write_text(json.dumps(described))
+    return output

@@ -1,0 +1,103 @@
+"""What stands behind the surfaces of a process and outlives a reload: the client, the calls' limits, telemetry."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+from fairlead.app.options import VERSION, ServeOptions
+from fairlead.app.ports import SandboxServing, sandbox_serving
+from fairlead.app.upstreams import demo_secrets
+from fairlead.plan.model import Operation, Upstream
+from fairlead.settings import Settings
+from fairlead.telemetry.instruments import Instruments
+from fairlead.telemetry.registry import open_metrics
+from fairlead.telemetry.requests import request_ids
+from fairlead.telemetry.tracing import configure_tracing, traced_call
+from fairlead.upstream.auth import Credential
+from fairlead.upstream.calls import UpstreamCalls, upstream_calls
+from fairlead.upstream.client import UpstreamClient, open_client
+from fairlead.upstream.clock import Clock
+from fairlead.upstream.request import Call
+from fairlead.upstream.traced import traced, within_span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """The settings with every secret, the way to the upstreams, and the instruments.
+
+    `upstream` replaces the addresses of the documents. Breakers, budgets and limits belong to an address and a
+    credential, so a reload that leaves these alone leaves them alone as well.
+    """
+
+    settings: Settings
+    client: UpstreamClient
+    instruments: Instruments
+    sandbox: SandboxServing | None
+    upstream: str | None
+    _calls: dict[tuple[str, str, Credential], UpstreamCalls] = field(default_factory=dict, repr=False)
+
+    def way(self, operation: Operation, base: str, credential: Credential) -> Call:
+        """How an operation is called at an address with a credential, by what it does to the world."""
+        safe, idempotent = operation.semantics.read_only, operation.semantics.idempotent
+        call = self._calls_of(operation.call.upstream, base, credential).call_for(safe=safe, idempotent=idempotent)
+        tracing = self.instruments.tracing
+        if tracing is None:
+            return call
+        return within_span(
+            call,
+            tracing,
+            traced_call(
+                operation=operation.name,
+                upstream=operation.call.upstream.namespace,
+                method=operation.call.method,
+                template=operation.call.path.text,
+                base=base,
+            ),
+        )
+
+    def _calls_of(self, upstream: Upstream, base: str, credential: Credential) -> UpstreamCalls:
+        key = (upstream.namespace, base, credential)
+        if key not in self._calls:
+            tracing = self.instruments.tracing
+            self._calls[key] = upstream_calls(
+                traced(self.client.send, tracing) if tracing else self.client.send,
+                self.settings,
+                clock=Clock(now=time.monotonic, wall=time.time, sleep=asyncio.sleep),
+                random=random.random,
+                metrics=self.instruments.metrics.upstream(upstream.namespace),
+            )
+        return self._calls[key]
+
+
+@asynccontextmanager
+async def open_equipment(options: ServeOptions) -> AsyncIterator[Equipment]:
+    """Everything a process needs before it serves plans; closed on exit."""
+    async with contextlib.AsyncExitStack() as stack:
+        sandbox, settings = None, options.settings
+        if options.sandbox is not None:
+            sandbox = await stack.enter_async_context(
+                sandbox_serving(options.sandbox, settings, number=options.sandbox_port)
+            )
+            settings = replace(settings, secrets={**settings.secrets, **demo_secrets(options.plans)})
+        tracing = configure_tracing(settings.otlp_endpoint, VERSION)
+        if tracing is not None:
+            # It waits for the collector, which the loop must not.
+            stack.push_async_callback(asyncio.to_thread, tracing.close)
+        yield Equipment(
+            settings=settings,
+            client=await stack.enter_async_context(open_client(settings)),
+            instruments=Instruments(
+                metrics=open_metrics(version=VERSION, shared=options.metrics_folder, worker=options.worker),
+                tracing=tracing,
+                ids=request_ids(random.random),
+                now=time.monotonic,
+            ),
+            sandbox=sandbox,
+            upstream=sandbox.url if sandbox else options.upstream,
+        )
