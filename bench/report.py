@@ -62,11 +62,11 @@ def render(results: Results, conditions: Conditions, method: str) -> str:
 def render_soak(soak: Soak, conditions: Conditions) -> str:
     """The report of a soak."""
     calls = soak.tally.expected
-    rows = [[name, f"{calls[name]:,}", str(soak.tally.unexpected[name])] for name in calls]
+    rows = [[name, f"{calls[name]:,}", str(soak.tally.unexpected[name])] for name in sorted(calls)]
     held = [_held("resident MB", soak, soak.memory, 1), _held("descriptors", soak, soak.descriptors, 0)]
     return "\n\n".join(
         [
-            f"{conditions} {soak.seconds / 60:.0f} minutes, {calls.total() / soak.seconds:,.0f} calls a second.",
+            f"{conditions} {soak.seconds / 60:g} minutes, {calls.total() / soak.seconds:,.0f} calls a second.",
             _targets(soak_targets(soak)),
             table(("Fairlead holds", "before", "start", "end", "slope an hour", "callers gone"), held),
             table(("calls", "as expected", "otherwise"), rows),

@@ -16,6 +16,7 @@ from bench.gateways import fairlead_gateway, started
 from bench.mcp_peers import SHIPPED_TOOL, mcp_peer
 from bench.peers import FAIRLEAD, Peer, rest_peer
 from bench.place import Place
+from bench.processes import CannotMeasure
 from bench.resources import descriptors, resident_mb
 
 _SAMPLES = 120
@@ -92,7 +93,10 @@ def _soak(rest: Peer, mcp: Peer, seconds: float) -> Soak:
     assert rest.process is not None
     began = time.monotonic()
     before = _held(rest.process, began)
-    tally, held = uvloop.run(_under_load(rest, mcp, seconds))
+    try:
+        tally, held = uvloop.run(_under_load(rest, mcp, seconds))
+    except ExceptionGroup as failures:
+        raise CannotMeasure(f"Fairlead did not live through it: {failures.exceptions[0]!r}") from failures
     after = _after(rest.process, began, before.descriptors)
     return Soak(seconds=seconds, tally=tally, before=before, held=tuple(held), after=after)
 

@@ -7,6 +7,7 @@ import base64
 import hashlib
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from command import fairlead
+from fairlead.cli.banner import Addresses, banner
 from fairlead.errors import ConfigurationError, FairleadError, Unauthorized, UpstreamUnreachable
 from fairlead.expose.caller_tokens import CallerTokens, open_token_file, read_token_file
 from fairlead.expose.callers import KeyCheck, PasswordCheck, TokenCheck
+from fairlead.expose.connect import http_client
 from fairlead.expose.doors import Outside, asks_every_caller, open_doors
 from fairlead.expose.http import Request
 from fairlead.expose.inbound import InboundPolicy
-from fairlead.expose.presenting import presenting
+from fairlead.expose.presenting import asked_of_callers, presenting
 from fairlead.settings import Secret, Settings
 from golden_files import assert_golden
 from guarded_documents import BASIC, BEARER, HEADER_KEY, OAUTH, QUERY_KEY, guarded_plan
@@ -226,34 +229,92 @@ def test_no_token_is_kept_and_every_comparison_is_of_digests() -> None:
 
 
 @pytest.mark.parametrize(
-    ("authentication", "header", "query", "scheme"),
+    ("authentication", "shown", "scheme"),
     [
-        (BEARER, ("Authorization", "Bearer ${TIDES_CALLERS}"), None, {"type": "http", "scheme": "bearer"}),
-        ("{type: bearer, token: secret}", ("Authorization", "Bearer …"), None, {"type": "http", "scheme": "bearer"}),
-        (BASIC, ("Authorization", "Basic base64(${TIDES_USER}:${TIDES_CALLERS})"), None,
-         {"type": "http", "scheme": "basic"}),
-        (QUERY_KEY, None, ("api_key", "${TIDES_CALLERS}"), {"type": "apiKey", "in": "query", "name": "api_key"}),
-        (HEADER_KEY, ("X-Depth", "${TIDES_CALLERS}"), None, {"type": "apiKey", "in": "header", "name": "X-Depth"}),
-        (OAUTH, ("Authorization", "Bearer ${ACCESS_TOKEN}"), None,
+        (BEARER, "`Authorization: Bearer ${TIDES_CALLERS}`", {"type": "http", "scheme": "bearer"}),
+        ("{type: bearer, token: secret}", "`Authorization: Bearer …`", {"type": "http", "scheme": "bearer"}),
+        (BASIC, "`Authorization: Basic base64(${TIDES_USER}:${TIDES_CALLERS})`", {"type": "http", "scheme": "basic"}),
+        (QUERY_KEY, "in the query: `api_key=${TIDES_CALLERS}`", {"type": "apiKey", "in": "query", "name": "api_key"}),
+        (HEADER_KEY, "the header: `X-Depth: ${TIDES_CALLERS}`", {"type": "apiKey", "in": "header", "name": "X-Depth"}),
+        (OAUTH, "`Authorization: Bearer ${ACCESS_TOKEN}`",
          {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description":
           "An access token of ${TIDES_ISSUER} for https://mcp.example/mcp, with the scope `tides:read`."}),
     ],
 )  # fmt: skip
 def test_callers_are_told_what_to_send_by_the_names_of_the_variables(
-    tmp_path: Path,
-    authentication: str,
-    header: tuple[str, str] | None,
-    query: tuple[str, str] | None,
-    scheme: dict[str, str],
+    tmp_path: Path, authentication: str, shown: str, scheme: dict[str, str]
 ) -> None:
-    """The description and the configurations of clients say which secret, and never what it is."""
+    """The description and the page say which secret, and never what it is."""
     told = presenting(guarded_plan(tmp_path, rest=authentication).rest_authentication, token_required=True)
     assert told is not None
-    assert (told.header, told.query, told.scheme) == (header, query, scheme)
-    assert presenting(None, token_required=False) is None
-    own = presenting(None, token_required=True)
-    assert own is not None
-    assert own.header == ("Authorization", "Bearer ${FAIRLEAD_API_TOKEN}")
+    assert shown in told.words
+    assert told.scheme == scheme
+
+
+def test_each_adapter_tells_its_own_callers(tmp_path: Path) -> None:
+    """What its document declares; else the server's token, which a token file asks for too; else nothing."""
+    half = [guarded_plan(tmp_path, rest=BASIC)]
+    for changed in ({"api_token": Secret("own")}, {"api_token_file": "tokens"}):
+        asked = asked_of_callers(half, settings_with(**changed))
+        assert asked.rest is not None
+        assert asked.rest.scheme["scheme"] == "basic"
+        assert asked.mcp is not None
+        assert asked.mcp.value == "Bearer ${FAIRLEAD_API_TOKEN}"
+    assert asked_of_callers(half, settings_with()).mcp is None
+
+
+@pytest.mark.parametrize(
+    ("authentication", "words"),
+    [
+        (BEARER, ["-H", f"Authorization: Bearer {SECRET}"]),
+        (BASIC, ["-u", f"ada:{SECRET}"]),
+        (HEADER_KEY, ["-H", f"X-Depth: {SECRET}"]),
+        (QUERY_KEY, ["--url-query", f"api_key={SECRET}"]),
+        (QUERY_KEY.replace("api_key", "'a key=\"`id`'"), ["--url-query", f"a%20key%3D%22%60id%60={SECRET}"]),
+        (
+            HEADER_KEY.replace("X-Depth", "'$(id)`id`${x:-$(id)}\\\\\"'"),
+            ["-H", f'$(id)`id`${{x:-$(id)}}\\\\": {SECRET}'],
+        ),
+        (OAUTH, ["-H", "Authorization: Bearer an.access.token"]),
+    ],
+)
+def test_a_shell_puts_the_variables_into_the_option_of_curl_and_runs_nothing(
+    tmp_path: Path, authentication: str, words: list[str]
+) -> None:
+    """Whoever pastes it runs no command of the document's author."""
+    told = presenting(guarded_plan(tmp_path, rest=authentication).rest_authentication, token_required=False)
+    assert told is not None
+    variables = {"TIDES_CALLERS": SECRET, "TIDES_USER": "ada", "ACCESS_TOKEN": "an.access.token"}
+    script = f"printf '%s\\n' {told.curl}"
+    done = subprocess.run(["sh", "-c", script], env=variables, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == words
+
+
+@pytest.mark.parametrize(
+    ("authentication", "entry"),
+    [
+        ("", {"url": "http://x/mcp"}),
+        (BEARER, {"url": "http://x/mcp", "headers": {"Authorization": "Bearer ${TIDES_CALLERS}"}}),
+        (HEADER_KEY, {"url": "http://x/mcp", "headers": {"X-Depth": "${TIDES_CALLERS}"}}),
+        (QUERY_KEY.replace("api_key", "a key"), {"url": "http://x/mcp?a%20key=${TIDES_CALLERS}"}),
+        (OAUTH, {"url": "http://x/mcp"}),
+    ],
+)
+def test_mcp_clients_are_configured_to_send_it(tmp_path: Path, authentication: str, entry: dict[str, object]) -> None:
+    """In a header or in the address; where a client finds the issuer itself, nothing is configured."""
+    asked = asked_of_callers([guarded_plan(tmp_path, mcp=authentication)], settings_with())
+    configuration = json.loads(http_client("tides", "http://x/mcp", asked.mcp))
+    assert configuration["mcpServers"]["tides"] == {"type": "http"} | entry
+
+
+def test_the_banner_shows_both_ways_in_with_what_they_need(tmp_path: Path) -> None:
+    """One line to paste for REST, one configuration for MCP, each with its own credential."""
+    plan = guarded_plan(tmp_path, rest=BASIC, mcp=BEARER)
+    asked = asked_of_callers([plan], settings_with())
+    addresses = Addresses(rest_url="http://x", mcp_url="http://y/mcp", sandbox_url=None, asked=asked)
+    text = banner((plan,), addresses, "{}", bold=False)
+    assert "curl 'http://x/v1/tides' -u \"${TIDES_USER}:${TIDES_CALLERS}\"\n" in text
+    assert '"Authorization": "Bearer ${TIDES_CALLERS}"' in text
 
 
 # What guards which adapter.

@@ -61,6 +61,9 @@ def test_what_the_document_asks_for_opens_both_ports_and_goes_no_further(
         assert tools_list(f"{running.mcp_url}?{query}", **named).status_code == 200
         assert "GET /tides?station=7'" in sent_upstream(up)
         pages = [httpx2.get(running.rest_url + path).text for path in ("/", "/docs", "/openapi.json", "/readyz")]
+        described = httpx2.get(f"{running.rest_url}/openapi.json").json()
+        assert described["paths"]["/v1/tides"]["get"]["security"] == [{"callers": []}]
+        assert all("${TIDES_CALLERS}" in page for page in pages[:2])
         seen = "".join((*pages, *capfd.readouterr(), refused.text, sent_upstream(up)))
     assert SECRET not in seen
 

@@ -12,7 +12,10 @@ from typing import Any
 import httpx2
 import pytest
 
+from command import fairlead
+from fairlead.expose.presenting import presenting
 from golden_files import assert_golden
+from guarded_documents import BASIC, BEARER, HEADER_KEY, OAUTH, QUERY_KEY, guarded_plan
 from node_tools import installed, run_node
 from outside import NODE_FOLDER
 from serving import Gateway
@@ -39,6 +42,32 @@ def test_the_description_changes_on_purpose_only(description: dict[str, Any]) ->
 def test_spectral_has_nothing_to_say(description: dict[str, Any], tmp_path: Path) -> None:
     """The rule set `spectral:oas` has no error, warning, information or hint."""
     assert spectral(description, tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("authentication", "scopes"),
+    [(BEARER, []), (BASIC, []), (QUERY_KEY, []), (HEADER_KEY, []), (OAUTH, ["tides:read"])],
+)
+def test_what_callers_show_is_described(tmp_path: Path, authentication: str, scopes: list[str]) -> None:
+    """Every operation asks for it, in words that generators and linters take."""
+    plan = guarded_plan(tmp_path, rest=authentication)
+    told = presenting(plan.rest_authentication, token_required=False)
+    assert told is not None
+    described = json.loads(fairlead("openapi", plan.file).out)
+    assert described["components"]["securitySchemes"] == {"callers": told.scheme}
+    assert described["paths"]["/v1/tides"]["get"]["security"] == [{"callers": scopes}]
+    assert not [finding for finding in spectral(described, tmp_path) if finding["severity"] == 0]
+
+
+def test_calls_that_may_be_deferred_are_described(description: dict[str, Any]) -> None:
+    """Whoever generates a client sees that it may have to wait, and for how long."""
+    operation = description["paths"]["/v1/organization/{organizationid}/events"]["get"]
+    responses = description["components"]["responses"]
+    for status, name in (("429", "TooManyRequests"), ("503", "Unavailable")):
+        assert operation["responses"][status] == {"$ref": f"#/components/responses/{name}"}
+        assert "Retry-After" in responses[name]["headers"]
+    assert {"ETag", "Age", "Cache-Control", "X-Request-Id"} <= set(operation["responses"]["200"]["headers"])
+    assert "content" not in operation["responses"]["304"]
 
 
 def test_spectral_would_say_something(description: dict[str, Any], tmp_path: Path) -> None:

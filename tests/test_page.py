@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -18,15 +19,22 @@ from typing import Any
 import pytest
 
 import fairlead.capabilities
+import serving
 from fairlead.expose.page import StaticPage, render_pages
+from fairlead.expose.presenting import asked_of_callers
 from fairlead.expose.problems import PROBLEM_KINDS
 from fairlead.plan.compile import compile_document
 from fairlead.plan.model import Plan, Segment
+from fairlead.settings import Secret, Settings
 from fairlead.spec.load import load
+from guarded_documents import BASIC, BEARER, HEADER_KEY, OAUTH, QUERY_KEY, guarded_plan
 from outside import NODE_FOLDER, require_chromium, require_node_package, require_tool
+from policies import SECRET, settings_with
+from stand_in import stand_in
 
 QOVERY = Path(fairlead.capabilities.__file__).parent / "qovery-organization-event.yaml"
 BROWSER_SECONDS = 120
+OWN = Secret("own")
 ORGANIZATION = "3f2c8b52-6c0e-4f4e-9a2b-0d7f6a1c9e11"
 HOSTILE_MARKUP = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
 HOSTILE_DOCUMENT = """\
@@ -121,9 +129,9 @@ def compiled(file: Path) -> Plan:
     return compiled_document.plan
 
 
-def pages_of(*plans: Plan, token_required: bool = False) -> dict[str, StaticPage]:
-    rendered = render_pages(plans, mcp_url="http://127.0.0.1:9090/mcp", token_required=token_required, version="1.2.3")
-    return dict(rendered)
+def pages_of(*plans: Plan, api_token: Secret | None = None) -> dict[str, StaticPage]:
+    asked = asked_of_callers(plans, Settings(api_token=api_token))
+    return dict(render_pages(plans, mcp_url="http://127.0.0.1:9090/mcp", asked=asked, version="1.2.3"))
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +228,7 @@ def test_hostile_path_cannot_leave_its_quotes_in_the_curl_line(tmp_path: Path) -
 def test_every_parameter_has_a_labelled_field(name: str, request: pytest.FixtureRequest) -> None:
     """A form offers all that its operation takes, and says what each field is."""
     plan: Plan = request.getfixturevalue(name)
-    outline = Outline(pages_of(plan, token_required=True)["/"])
+    outline = Outline(pages_of(plan, api_token=OWN)["/"])
     fields = outline.attributes("input", "select", "textarea")
     labelled = {attributes["for"] for attributes in outline.attributes("label")}
     ids = [attributes["id"] for attributes in (a for _, a, _ in outline.elements) if "id" in attributes]
@@ -277,13 +285,50 @@ def test_writing_asks_for_confirmation(hostile: Plan) -> None:
 def test_token_field_appears_only_where_a_token_is_asked_for(qovery: Plan) -> None:
     """The field has no name, so that no browser can put the token into an address."""
     asked = [
-        f
-        for f in Outline(pages_of(qovery, token_required=True)["/"]).attributes("input")
-        if f.get("type") == "password"
+        f for f in Outline(pages_of(qovery, api_token=OWN)["/"]).attributes("input") if f.get("type") == "password"
     ]
     assert len(asked) == 1
     assert "name" not in asked[0]
     assert not [f for f in Outline(pages_of(qovery)["/"]).attributes("input") if f.get("type") == "password"]
+
+
+@pytest.mark.parametrize(
+    ("authentication", "form", "labels"),
+    [
+        (BEARER, ("header", "Authorization", "bearer"), ["Token"]),
+        (OAUTH, ("header", "Authorization", "bearer"), ["Access token"]),
+        (BASIC, ("header", "Authorization", "basic"), ["User name", "Password"]),
+        (QUERY_KEY, ("query", "api_key", ""), ["API key"]),
+        (HEADER_KEY, ("header", "X-Depth", ""), ["API key"]),
+    ],
+)
+def test_page_asks_for_what_the_document_asks_for(
+    tmp_path: Path, authentication: str, form: tuple[str, str, str], labels: list[str]
+) -> None:
+    """And says in words what to send, on REST; the other adapter has its own sentence."""
+    pages = pages_of(guarded_plan(tmp_path, rest=authentication))
+    outline = Outline(pages["/"])
+    (access,) = [found for found in outline.attributes("form") if found.get("id") == "access"]
+    assert (access["data-in"], access["data-name"], access["data-scheme"]) == form
+    assert outline.texts("label")[: len(labels)] == labels
+    told = asked_of_callers([guarded_plan(tmp_path, rest=authentication)], Settings()).rest
+    assert told is not None
+    reference = html.unescape(re.sub(r"</?code>", "`", pages["/docs"].body.decode()))
+    assert f"REST:</strong> {told.words}" in reference
+    assert "MCP:</strong> Callers are asked for nothing." in reference
+    for path in ("/", "/docs"):
+        assert html.unescape(pages[path].body.decode()).count(f"' {told.curl}</code>") == 1
+
+
+@pytest.mark.parametrize("where", ["baseUri: https://sea.example", "- type: rest"])
+def test_document_that_holds_a_secret_is_not_shown(tmp_path: Path, where: str) -> None:
+    """The page is open to everyone who may reach it."""
+    plan = guarded_plan(tmp_path)
+    text = plan.text.replace(where, where + "\n    authentication: {type: bearer, token: canary-7d1f}")
+    (tmp_path / "secret.yaml").write_text(text)
+    secret = compiled(tmp_path / "secret.yaml")
+    assert not [path for path, page in pages_of(secret).items() if b"canary-7d1f" in page.body]
+    assert "baseUri" in pages_of(plan)["/"].body.decode()
 
 
 def test_several_capabilities_share_a_page_with_a_table_of_contents(qovery: Plan, hostile: Plan) -> None:
@@ -339,6 +384,27 @@ def test_person_fills_the_form_and_reads_the_answer(gateway: Any) -> None:
     assert {event["event_type"] for event in json.loads(seen["answer"]["body"])["events"]} == {"DELETE"}
     assert seen["next_page"]["status"] == "200 OK"
     assert seen["next_page"]["body"] != seen["answer"]["body"]
+
+
+@pytest.mark.parametrize(
+    ("authentication", "typed"),
+    [
+        (BEARER, [SECRET]),
+        (BASIC, ["ada", SECRET]),
+        (HEADER_KEY, [SECRET]),
+        (QUERY_KEY, [SECRET]),
+    ],
+)
+def test_person_shows_the_page_what_the_server_asks_for(tmp_path: Path, authentication: str, typed: list[str]) -> None:
+    """The call is answered, and the credential is in no part of the page."""
+    plan = guarded_plan(tmp_path, rest=authentication)
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url, settings=settings_with()) as running:
+        fills = [f"#access-{number}={text}" for number, text in enumerate(typed, 1)]
+        seen = use_page(f"{running.rest_url}/?station=7", *fills)
+    assert seen["answer"]["status"] == "200 OK"
+    assert seen["answer"]["request"] == "GET /v1/tides?station=7"
+    assert SECRET not in seen["text"]
+    assert "TIDES_CALLERS" in seen["text"]
 
 
 HOSTILE_ANSWER = json.dumps(

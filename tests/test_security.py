@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import serving
 from command import environment, fairlead
-from fairlead.expose.inbound import is_loopback
+from fairlead.plan.addresses import is_loopback
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID
 from fairlead.settings import Secret, read_settings
 from fairlead.upstream.auth import api_key, basic, bearer

@@ -1,5 +1,5 @@
 // Uses the capability page as a person does and prints what it saw as JSON.
-// node page.mjs URL [FIELD=VALUE…]; CHROMIUM names the browser, FAIRLEAD_SCREENSHOT a file for the picture.
+// node page.mjs URL [FIELD=VALUE…], where FIELD is a parameter or #ID; CHROMIUM names the browser, FAIRLEAD_SCREENSHOT a file for the picture.
 
 import { chromium } from "playwright-core";
 
@@ -43,7 +43,7 @@ async function fillAndSubmit(page) {
   }
   for (const fill of fills) {
     const [name, value] = fill.split(/=(.*)/s);
-    await form.locator(`[data-name="${name}"]`).focus();
+    await (name.startsWith("#") ? page.locator(name) : form.locator(`[data-name="${name}"]`)).focus();
     await page.keyboard.type(value);
   }
   await form.locator("[data-place]").last().press("Enter");
@@ -84,6 +84,7 @@ try {
   seen.title = await page.title();
   seen.unlabelled = await page.$$eval("input, select, textarea", (all) => all.filter((e) => !e.labels.length).map((e) => e.id));
   seen.answer = await fillAndSubmit(page);
+  seen.text = await page.evaluate(() => document.body.textContent + location.href);
   if (process.env.FAIRLEAD_SCREENSHOT) {
     await page.evaluate(() => {
       document.activeElement.blur();

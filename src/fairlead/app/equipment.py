@@ -6,14 +6,17 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 from fairlead.app.options import VERSION, ServeOptions
 from fairlead.app.ports import SandboxServing, sandbox_serving
-from fairlead.app.upstreams import demo_secrets
-from fairlead.plan.model import Operation, Upstream
+from fairlead.app.upstreams import demo_secrets, operations_of
+from fairlead.engine.execute import Runnable
+from fairlead.expose.doors import Outside
+from fairlead.expose.rates import CallRates
+from fairlead.plan.model import Operation, Plan, Upstream
 from fairlead.settings import Settings
 from fairlead.telemetry.instruments import Instruments
 from fairlead.telemetry.registry import open_metrics
@@ -29,7 +32,7 @@ from fairlead.upstream.traced import traced, within_span
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equipment:
-    """The settings with every secret, the way to the upstreams, and the instruments.
+    """The settings, the way to the upstreams, what is remembered of callers, and the instruments.
 
     `upstream` replaces the addresses of the documents. Breakers, budgets and limits belong to an address and a
     credential, so a reload that leaves these alone leaves them alone as well.
@@ -37,12 +40,34 @@ class Equipment:
 
     settings: Settings
     client: UpstreamClient
+    outside: Outside
     instruments: Instruments
     sandbox: SandboxServing | None
+    sandbox_url: str | None
     upstream: str | None
     _calls: dict[tuple[str, str, Credential], UpstreamCalls] = field(default_factory=dict, repr=False)
 
-    def way(self, operation: Operation, base: str, credential: Credential) -> Call:
+    def ready(self, plans: Sequence[Plan]) -> dict[Operation, Runnable]:
+        """The operations of plans, ready to run; raises ConfigurationError for what is missing.
+
+        The breakers and limits of upstreams that these plans do not call are forgotten.
+        """
+        used: set[tuple[str, str, Credential]] = set()
+
+        def way(operation: Operation, base: str, credential: Credential) -> Call:
+            used.add((operation.call.upstream.namespace, base, credential))
+            return self._way(operation, base, credential)
+
+        runnables = operations_of(plans, self.settings_for(plans), self.upstream, way)
+        for key in self._calls.keys() - used:
+            del self._calls[key]
+        return runnables
+
+    def settings_for(self, plans: Sequence[Plan]) -> Settings:
+        """The settings with every secret that there is for plans."""
+        return settings_for(plans, self.settings, sandbox=self.sandbox_url is not None)
+
+    def _way(self, operation: Operation, base: str, credential: Credential) -> Call:
         """How an operation is called at an address with a credential, by what it does to the world."""
         safe, idempotent = operation.semantics.read_only, operation.semantics.idempotent
         call = self._calls_of(operation.call.upstream, base, credential).call_for(safe=safe, idempotent=idempotent)
@@ -75,23 +100,31 @@ class Equipment:
         return self._calls[key]
 
 
+def settings_for(plans: Sequence[Plan], settings: Settings, *, sandbox: bool) -> Settings:
+    """The settings with every secret that there is for plans: in front of the sandbox its own token."""
+    return replace(settings, secrets={**settings.secrets, **demo_secrets(plans)}) if sandbox else settings
+
+
 @asynccontextmanager
 async def open_equipment(options: ServeOptions) -> AsyncIterator[Equipment]:
     """Everything a process needs before it serves plans; closed on exit."""
     async with contextlib.AsyncExitStack() as stack:
         sandbox, settings = None, options.settings
-        if options.sandbox is not None:
+        if options.sandbox is not None and options.sandbox_url is None:
             sandbox = await stack.enter_async_context(
                 sandbox_serving(options.sandbox, settings, number=options.sandbox_port)
             )
-            settings = replace(settings, secrets={**settings.secrets, **demo_secrets(options.plans)})
         tracing = configure_tracing(settings.otlp_endpoint, VERSION)
         if tracing is not None:
             # It waits for the collector, which the loop must not.
             stack.push_async_callback(asyncio.to_thread, tracing.close)
+        client = await stack.enter_async_context(open_client(settings))
+        rates = CallRates(settings.call_rate) if settings.call_rate else None
+        sandbox_url = sandbox.url if sandbox else options.sandbox_url
         yield Equipment(
             settings=settings,
-            client=await stack.enter_async_context(open_client(settings)),
+            client=client,
+            outside=Outside(fetch=client.fetch, now=time.time, rates=rates),
             instruments=Instruments(
                 metrics=open_metrics(version=VERSION, shared=options.metrics_folder, worker=options.worker),
                 tracing=tracing,
@@ -99,5 +132,6 @@ async def open_equipment(options: ServeOptions) -> AsyncIterator[Equipment]:
                 now=time.monotonic,
             ),
             sandbox=sandbox,
-            upstream=sandbox.url if sandbox else options.upstream,
+            sandbox_url=sandbox_url,
+            upstream=sandbox_url or options.upstream,
         )

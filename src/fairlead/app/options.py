@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
 
+from fairlead.app.watch import Watch
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import SandboxOptions
 from fairlead.settings import Settings
@@ -18,8 +20,10 @@ class ServeOptions:
     """What to serve and where. A port of 0 takes any free one; `upstream` replaces the documents' addresses.
 
     `command` starts the same tools on standard input and output on this machine; `public_command` says the same
-    to strangers, without a path of this machine. `metrics_folder` is where the workers of one server show each
-    other their numbers.
+    to strangers, without a path of this machine.
+
+    `compile` reads the documents anew for a reload, in a thread of its own; `watch` says when to. `metrics_folder`
+    is where the workers of one server show each other their numbers, and `sandbox_url` the sandbox that they share.
     """
 
     plans: tuple[Plan, ...]
@@ -30,7 +34,10 @@ class ServeOptions:
     upstream: str | None = None
     sandbox: SandboxOptions | None = None
     sandbox_port: int = 0
+    sandbox_url: str | None = None
     insecure: bool = False
+    compile: Callable[[], tuple[Plan, ...]] | None = None
+    watch: Watch | None = None
     worker: int = 0
     metrics_folder: Path | None = None
     command: tuple[str, ...] = ("fairlead", "mcp")

@@ -8,7 +8,7 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -32,6 +32,14 @@ class SandboxServing:
     server: Server = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listeners:
+    """The bound sockets of a gateway."""
+
+    rest: socket.socket
+    mcp: socket.socket
+
+
 def port(handler: Handler, listener: socket.socket, settings: Settings) -> AbstractAsyncContextManager[Server]:
     """Serve on a bound socket within the bounds of the settings."""
     limits = Limits(
@@ -45,17 +53,22 @@ def port(handler: Handler, listener: socket.socket, settings: Settings) -> Abstr
 
 
 @contextlib.contextmanager
-def bound(host: str, port: int, flag: str) -> Iterator[socket.socket]:
-    """A socket that listens on an address; raises CannotListen, naming the flag that takes another port."""
+def bound(host: str, port: int, flag: str, *, shared: bool = False) -> Iterator[socket.socket]:
+    """A socket that listens on an address; raises CannotListen, naming the flag that takes another port.
+
+    `shared` lets other such sockets of this user listen on the same address.
+    """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     except (OSError, UnicodeError) as failure:
         raise CannotListen(
             f"`{host}` is no address to serve on.", remedy="Try `--host 127.0.0.1`.", port=port
         ) from failure
     with listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
             listener.bind(address)
             # Two sockets may be bound to one port; only one may listen, so the second is refused here.
@@ -63,6 +76,18 @@ def bound(host: str, port: int, flag: str) -> Iterator[socket.socket]:
         except OSError as failure:
             raise _cannot_listen(host, port, flag, failure) from failure
         yield listener
+
+
+@contextlib.contextmanager
+def bound_together(host: str, port: int, flag: str, count: int) -> Iterator[tuple[socket.socket, ...]]:
+    """Sockets that listen on one address, over which the system spreads its connections; raises CannotListen."""
+    with bound(host, port, flag):
+        pass  # another server of this user that shares the address as well would not be noticed below
+    with contextlib.ExitStack() as stack:
+        listeners = [stack.enter_context(bound(host, port, flag, shared=True))]
+        taken = listeners[0].getsockname()[1]
+        listeners += [stack.enter_context(bound(host, taken, flag, shared=True)) for _ in range(count - 1)]
+        yield tuple(listeners)
 
 
 def _cannot_listen(host: str, port: int, flag: str, failure: OSError) -> CannotListen:
@@ -103,12 +128,24 @@ def stop_on_signal(servers: Sequence[Server], behind: Sequence[Server] = ()) -> 
     return stop
 
 
+def reload_on_signal(reload: Callable[[], None]) -> None:
+    """Call a function with every SIGHUP from now on, and for one that was held back until now."""
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
+
+
 @asynccontextmanager
 async def sandbox_serving(
     options: SandboxOptions, settings: Settings, *, number: int, flag: str = "--sandbox-port"
 ) -> AsyncIterator[SandboxServing]:
     """Serve the sandbox on loopback."""
-    handler = asgi_handler(create_app(options, time.time))
     with bound("127.0.0.1", number, flag) as listener:
-        async with port(handler, listener, settings) as server:
+        async with sandbox_port(options, settings, listener) as server:
             yield SandboxServing(address_of(listener, "127.0.0.1"), server)
+
+
+def sandbox_port(
+    options: SandboxOptions, settings: Settings, listener: socket.socket
+) -> AbstractAsyncContextManager[Server]:
+    """Serve the sandbox on a bound socket."""
+    return port(asgi_handler(create_app(options, time.time)), listener, settings)

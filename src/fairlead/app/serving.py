@@ -2,85 +2,121 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from fairlead.app.background import background
+from fairlead.app.checks import named_tokens, refuse_open_bind
 from fairlead.app.equipment import open_equipment
 from fairlead.app.options import VERSION, ServeOptions
-from fairlead.app.ports import address_of, bound, port
-from fairlead.app.surface import surface_of
-from fairlead.app.upstreams import operations_of
+from fairlead.app.ports import Listeners, address_of, bound, port
+from fairlead.app.reload import Reloading
+from fairlead.app.stage import Stage
+from fairlead.app.surface import Surface, surface_of
 from fairlead.engine.execute import Runnable
-from fairlead.errors import ConfigurationError
-from fairlead.expose.caller_tokens import open_token_file
-from fairlead.expose.doors import asks_every_caller
-from fairlead.expose.inbound import is_loopback
 from fairlead.expose.mcp import MCP_PATH, mcp_adapter
 from fairlead.expose.server import Server
-from fairlead.plan.model import Operation
+from fairlead.plan.model import Operation, Plan
 from fairlead.settings import Settings
-from fairlead.telemetry.records import record
+from fairlead.telemetry.registry import Metrics
+
+# Seconds between two times that a worker shows the others its numbers.
+_PUBLISH = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Serving:
-    """A gateway that answers: its addresses, and the servers behind them."""
+    """A gateway that answers: its addresses, the servers behind them, and what makes it reload."""
 
     rest_url: str
     mcp_url: str
     sandbox_url: str | None
     servers: tuple[Server, ...] = field(repr=False)
     behind: tuple[Server, ...] = field(repr=False)
+    reload: Callable[[], None] = field(repr=False)
 
 
 @asynccontextmanager
-async def serving(options: ServeOptions) -> AsyncIterator[Serving]:
-    """Serve the plans as REST and MCP until the context ends, then drain.
+async def serving(options: ServeOptions, listeners: Listeners | None = None) -> AsyncIterator[Serving]:
+    """Serve the plans as REST and MCP until the context ends, then drain; on `listeners`, if they are bound already.
 
     Raises ConfigurationError for what is missing or unsafe, CannotListen for an address that is taken; both
     before anything is served.
     """
-    _refuse_open_bind(options)
+    refuse_open_bind(options.plans, options)
     named = named_tokens(options.settings)
     async with contextlib.AsyncExitStack() as stack:
         equipment = await stack.enter_async_context(open_equipment(options))
-        rest_socket = stack.enter_context(bound(options.host, options.rest_port, "--rest-port"))
-        mcp_socket = stack.enter_context(bound(options.host, options.mcp_port, "--mcp-port"))
-        rest_url, mcp_url = address_of(rest_socket, options.host), address_of(mcp_socket, options.host) + MCP_PATH
-        surface = await stack.enter_async_context(
-            surface_of(options.plans, options, equipment, mcp_url=mcp_url, named=named)
-        )
-        rest = await stack.enter_async_context(port(surface.rest, rest_socket, options.settings))
-        mcp = await stack.enter_async_context(port(surface.mcp, mcp_socket, options.settings))
+        taken = listeners or stack.enter_context(own_listeners(options))
+        rest_url, mcp_url = address_of(taken.rest, options.host), address_of(taken.mcp, options.host) + MCP_PATH
+
+        async def make(plans: Sequence[Plan], named: Mapping[bytes, str]) -> Surface:
+            return await surface_of(plans, options, equipment, mcp_url=mcp_url, named=named)
+
+        surface = await make(options.plans, named)
         metrics = equipment.instruments.metrics
-        metrics.connections("rest", lambda: len(rest.connections))
-        metrics.connections("mcp", lambda: len(mcp.connections))
+        stack.callback(metrics.publish)
+        start = await stack.enter_async_context(background())
+        # No call lasts longer than its total timeout, and no reload shall cut one short.
+        stage = Stage(start, options.settings.total_timeout + options.settings.grace_period)
+        await stage.show(surface)
+        servers = await stack.enter_async_context(_both_ports(stage, taken, options.settings, metrics))
+        reloading = Reloading(options, stage, make, named, metrics)
+        start(reloading.run())
+        if options.watch is not None:
+            start(reloading.follow(options.watch))
+        if options.metrics_folder is not None:
+            start(_publish(metrics))
         yield Serving(
             rest_url=rest_url,
             mcp_url=mcp_url,
-            sandbox_url=equipment.sandbox.url if equipment.sandbox else None,
-            servers=(rest, mcp),
+            sandbox_url=equipment.sandbox_url,
+            servers=servers,
             behind=(equipment.sandbox.server,) if equipment.sandbox else (),
+            reload=reloading.ask,
         )
 
 
-def named_tokens(settings: Settings) -> Mapping[bytes, str]:
-    """The tokens of the token file, when there is one; raises ConfigurationError for a file that cannot be used."""
-    if not settings.api_token_file:
-        return {}
-    file = open_token_file(Path(settings.api_token_file))
-    if file.warning:
-        record("token file", warning=file.warning)
-    return file.names
+@contextlib.contextmanager
+def own_listeners(options: ServeOptions) -> Iterator[Listeners]:
+    """The sockets of a gateway that is one process."""
+    with (
+        bound(options.host, options.rest_port, "--rest-port") as rest,
+        bound(options.host, options.mcp_port, "--mcp-port") as mcp,
+    ):
+        yield Listeners(rest=rest, mcp=mcp)
+
+
+@asynccontextmanager
+async def _both_ports(
+    stage: Stage, listeners: Listeners, settings: Settings, metrics: Metrics
+) -> AsyncIterator[tuple[Server, Server]]:
+    async with port(stage.rest, listeners.rest, settings) as rest, port(stage.mcp, listeners.mcp, settings) as mcp:
+        stage.servers = (rest, mcp)
+        metrics.connections("rest", lambda: len(rest.connections))
+        metrics.connections("mcp", lambda: len(mcp.connections))
+        try:
+            yield rest, mcp
+        finally:
+            # One after the other they would take the grace twice.
+            async with asyncio.TaskGroup() as tasks:
+                for server in (rest, mcp):
+                    tasks.create_task(server.close(settings.grace_period))
+
+
+async def _publish(metrics: Metrics) -> None:
+    while True:
+        metrics.publish()
+        await asyncio.sleep(_PUBLISH)
 
 
 async def serve_stdio(options: ServeOptions) -> None:
     """Serve the plans' tools to one MCP client on standard input and output."""
     async with open_equipment(options) as equipment:
-        runnables = operations_of(options.plans, equipment.settings, equipment.upstream, equipment.way)
+        runnables = equipment.ready(options.plans)
         budget = options.settings.result_budget
         adapter = mcp_adapter(
             options.plans, runnables, version=VERSION, result_budget=budget, instruments=equipment.instruments
@@ -92,13 +128,4 @@ async def serve_stdio(options: ServeOptions) -> None:
 async def ready_operations(options: ServeOptions) -> AsyncIterator[Mapping[Operation, Runnable]]:
     """Every operation of the plans, ready to run."""
     async with open_equipment(options) as equipment:
-        yield operations_of(options.plans, equipment.settings, equipment.upstream, equipment.way)
-
-
-def _refuse_open_bind(options: ServeOptions) -> None:
-    open_bind = not is_loopback(options.host) and not options.insecure
-    if open_bind and not asks_every_caller(options.plans, options.settings):
-        raise ConfigurationError(
-            f"`--host {options.host}` would let anyone on the network use this server's credentials.",
-            remedy="Set FAIRLEAD_API_TOKEN, so that callers need a token; or add `--insecure` if you mean it.",
-        )
+        yield equipment.ready(options.plans)

@@ -2,51 +2,57 @@
 
 from __future__ import annotations
 
-import contextlib
-import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
+from fairlead.app.checks import refuse_open_bind
 from fairlead.app.equipment import Equipment
 from fairlead.app.options import VERSION, ServeOptions
-from fairlead.app.upstreams import called_upstreams, operations_of, variables_of
+from fairlead.app.upstreams import called_upstreams, variables_of
 from fairlead.expose.caller_tokens import CallerTokens
 from fairlead.expose.connect import client_name, stdio_client
 from fairlead.expose.connection import Handler, answering
-from fairlead.expose.doors import Outside, open_doors
-from fairlead.expose.inbound import is_loopback
+from fairlead.expose.doors import open_doors
 from fairlead.expose.mcp import mcp_adapter
+from fairlead.expose.presenting import asked_of_callers
 from fairlead.expose.rest import rest_adapter
 from fairlead.expose.static import static_answers
+from fairlead.plan.addresses import is_loopback
 from fairlead.plan.model import Plan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surface:
-    """The handlers of both ports, and the tokens of named callers, which may be replaced while they serve."""
+    """The handlers of both ports, and the tokens of named callers, which may be replaced while they serve.
 
+    That of the MCP port answers as long as its context lasts, which one task has to enter and leave.
+    """
+
+    plans: Sequence[Plan]
     rest: Handler
-    mcp: Handler
+    mcp: AbstractAsyncContextManager[Handler]
     tokens: CallerTokens
 
 
-@asynccontextmanager
 async def surface_of(
     plans: Sequence[Plan], options: ServeOptions, equipment: Equipment, *, mcp_url: str, named: Mapping[bytes, str]
-) -> AsyncIterator[Surface]:
-    """The surface of plans, as long as the context lasts; `named` are the tokens of the token file.
+) -> Surface:
+    """The surface of plans; `named` are the tokens of the token file.
 
     Raises ConfigurationError for what is missing or unsafe.
     """
-    settings, instruments = equipment.settings, equipment.instruments
-    runnables = operations_of(plans, settings, equipment.upstream, equipment.way)
-    outside = Outside(fetch=equipment.client.fetch, now=time.time)
-    doors = open_doors(plans, settings, options.host, named, outside)
-    pages = static_answers(
+    refuse_open_bind(plans, options)
+    settings, instruments = equipment.settings_for(plans), equipment.instruments
+    doors = open_doors(plans, settings, options.host, named, equipment.outside)
+    runnables = equipment.ready(plans)
+    # Rendering what hundreds of operations look like takes long enough to be noticed by callers.
+    pages = await asyncio.to_thread(
+        static_answers,
         plans,
         mcp_url=mcp_url,
-        token_required=doors.mcp.check is not None,
+        asked=asked_of_callers(plans, settings),
         version=VERSION,
         stdio=stdio_configuration(replace(options, plans=tuple(plans)), public=not is_loopback(options.host)),
     )
@@ -55,9 +61,8 @@ async def surface_of(
     adapter = mcp_adapter(
         plans, runnables, version=VERSION, result_budget=settings.result_budget, instruments=instruments
     )
-    async with contextlib.AsyncExitStack() as stack:
-        mcp = await stack.enter_async_context(adapter.http_handler(doors.mcp, settings.max_request_bytes))
-        yield Surface(rest=answering(rest), mcp=mcp, tokens=doors.tokens)
+    mcp = adapter.http_handler(doors.mcp, settings.max_request_bytes)
+    return Surface(plans=plans, rest=answering(rest), mcp=mcp, tokens=doors.tokens)
 
 
 def stdio_configuration(options: ServeOptions, *, public: bool) -> str:

@@ -8,18 +8,19 @@ import click
 
 from fairlead.expose.connect import client_name, http_client
 from fairlead.expose.links import example_call
+from fairlead.expose.presenting import Asked
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Where a gateway answers."""
+    """Where a gateway answers, and what it asks for."""
 
     rest_url: str
     mcp_url: str
     sandbox_url: str | None
-    token_required: bool
+    asked: Asked
 
 
 def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, bold: bool) -> str:
@@ -28,7 +29,7 @@ def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, bold: b
     def head(text: str) -> str:
         return click.style(text, bold=True) if bold else text
 
-    rest = addresses.rest_url
+    rest, asked = addresses.rest_url, addresses.asked
     known = {"organizationId": DEMO_ORGANIZATION_ID} if addresses.sandbox_url else {}
     prefill = f"?organizationId={DEMO_ORGANIZATION_ID}" if addresses.sandbox_url else ""
     lines = [head(", ".join(plan.title for plan in plans)), ""]
@@ -39,10 +40,9 @@ def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, bold: b
         lines += [f"             Authorization: Token {DEMO_TOKEN})"]
     routes = [route for plan in plans for route in plan.routes]
     if routes:
-        token = ' -H "Authorization: Bearer $FAIRLEAD_API_TOKEN"' if addresses.token_required else ""
-        call = example_call(routes[0], rest, known)
-        lines += ["", head("Try"), f"  {call.replace('curl', f'curl{token}', 1)}"]
-    remote = http_client(client_name(plans), addresses.mcp_url, token_required=addresses.token_required)
+        shown = f" {asked.rest.curl}" if asked.rest else ""
+        lines += ["", head("Try"), f"  {example_call(routes[0], rest, known)}{shown}"]
+    remote = http_client(client_name(plans), addresses.mcp_url, asked.mcp)
     lines += ["", head("An MCP client over HTTP"), _indented(remote)]
     lines += ["", head("An MCP client over stdio"), _indented(stdio)]
     return "\n".join(lines)

@@ -16,7 +16,7 @@ import click
 
 from fairlead.cli.environment import colours
 from fairlead.cli.terminal import escaped
-from fairlead.errors import ConfigurationError
+from fairlead.errors import ConfigurationError, FairleadError
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.model import Plan
@@ -101,12 +101,30 @@ def compile_all(documents: Sequence[Path], overlay: Path | None, pins: Mapping[s
 
 
 def runnable_plans(documents: Sequence[Path], overlay: Path | None, pins: Sequence[str]) -> tuple[Plan, ...]:
-    """The plans of the named documents, combined; DocumentInvalid when one has errors."""
+    """The plans of the named documents, combined; DocumentInvalid when one has errors. What is left out is printed."""
+    plans, left_out = plans_of(documents, overlay, pins)
+    print_diagnostics(left_out)
+    return plans
+
+
+def plans_of(
+    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str]
+) -> tuple[tuple[Plan, ...], tuple[Diagnostic, ...]]:
+    """The plans of the named documents, combined, and what was left out; DocumentInvalid when one has errors."""
     compiled = compile_all(documents, overlay, read_pins(pins))
     if has_errors(compiled.diagnostics):
         raise DocumentInvalid(compiled.diagnostics)
-    print_diagnostics(found for found in compiled.diagnostics if found.code == "unreadable-file")
-    return compiled.plans
+    return compiled.plans, tuple(found for found in compiled.diagnostics if found.code == "unreadable-file")
+
+
+def files_of(documents: Sequence[Path], overlay: Path | None) -> list[Path]:
+    """Every file the named documents are read from, and every overlay that is, or may come to be, beside one."""
+    try:
+        paths, _ = _document_files(documents)
+    except FairleadError:  # reading them says why they cannot be read
+        paths = list(documents)
+    beside = [path.with_name(f"{path.stem}.overlay{path.suffix}") for path in paths if path.name]
+    return [*paths, *([overlay] if overlay else beside)]
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:

@@ -23,6 +23,9 @@ def openapi(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, 
     from importlib.metadata import version
 
     from fairlead.expose.openapi import description_bytes, openapi_document
+    from fairlead.expose.presenting import presenting
+    from fairlead.plan.inbound import declared_authentication
 
-    document = openapi_document(plans, version=version("fairlead"))
+    told = presenting(declared_authentication(plans, "rest"), token_required=False)
+    document = openapi_document(plans, version=version("fairlead"), told=told)
     click.echo(description_bytes(document, indented=True))

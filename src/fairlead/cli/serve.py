@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fairlead.app.watch import Watch, state_of
 from fairlead.archive.contract import BASE_URI
-from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
+from fairlead.cli.documents import DOCUMENT, document_options, files_of, plans_of, runnable_plans
 from fairlead.cli.environment import colours, settings
 from fairlead.cli.terminal import say
 from fairlead.errors import ConfigurationError
 from fairlead.plan.model import Plan
+from fairlead.settings import Settings
 
 if TYPE_CHECKING:
     from fairlead.app.options import ServeOptions
@@ -37,31 +40,50 @@ SANDBOX_PORT = 8081
     help=f"The sandbox's port.  [default: {SANDBOX_PORT}, or any free one]",
 )
 @click.option("--insecure", is_flag=True, help="Serve beyond loopback without asking callers for a token.")
+@click.option(
+    "--api-token-file",
+    type=DOCUMENT,
+    metavar="FILE",
+    help="Callers and their tokens, `name token` a line.  [default: FAIRLEAD_API_TOKEN_FILE]",
+)
+@click.option(
+    "--cache-ttl",
+    type=float,
+    metavar="SECONDS",
+    help="How long an answer may be given again.  [default: FAIRLEAD_CACHE_TTL, 0]",
+)
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes serve.")
+@click.option("--watch", is_flag=True, help="Reload when a document, its overlay or a folder's list of files changes.")
 @document_options
 def serve(
     documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...], sandbox: bool, upstream: str | None,
     host: str, rest_port: int | None, mcp_port: int | None, sandbox_port: int | None, insecure: bool,
-) -> None:  # fmt: skip
+    api_token_file: Path | None, cache_ttl: float | None, workers: int, watch: bool,
+) -> int:  # fmt: skip
     """Serve documents as REST and MCP (files or folders; without any, the Qovery organization events).
 
-    Ctrl-C or SIGTERM finishes the calls in flight and stops; a second one stops at once. Callers need a token
-    when FAIRLEAD_API_TOKEN is set, which a --host beyond loopback requires.
+    Ctrl-C or SIGTERM finishes the calls in flight and stops; a second one stops at once. SIGHUP reads the documents
+    and the token file again. Callers need a token when FAIRLEAD_API_TOKEN or a token file is set, which a --host
+    beyond loopback requires.
 
     \b
     Examples:
       fairlead serve --sandbox
       QOVERY_API_KEY=… fairlead serve --pin organizationId=…
       fairlead serve capabilities/ --rest-port 8000
+      fairlead serve capabilities/ --workers 4 --watch
     """
+    # Until somebody can act on it, it waits.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    seen = Watch(lambda: state_of(files_of(documents, overlay))) if watch else None
     plans = runnable_plans(documents, overlay, pins)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
-    from fairlead.cli.running import run
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
 
-    chosen = settings()
+    chosen = _settings(cache_ttl, api_token_file)
     configure_logging(colours=colours(sys.stderr), form=chosen.log_format)
     options = ServeOptions(
         plans=plans,
@@ -74,10 +96,47 @@ def serve(
         sandbox=SandboxOptions(rate_limit=0) if sandbox else None,
         sandbox_port=SANDBOX_PORT if sandbox_port is None else sandbox_port,
         insecure=insecure,
+        compile=lambda: _plans_again(documents, overlay, pins, sandbox=sandbox),
+        watch=seen,
         command=stdio_command(documents, overlay, pins, upstream, sandbox=sandbox),
         public_command=stdio_command(documents, overlay, pins, upstream, sandbox=sandbox, public=True),
     )
-    run(_serve(options, any_sandbox_port=sandbox_port is None))
+    any_sandbox_port = sandbox_port is None
+    options = _apart(options) if any_sandbox_port else options
+    if workers > 1:
+        from fairlead.cli.crew import serve_with_workers
+
+        return serve_with_workers(options, workers, _announce, any_sandbox_port=any_sandbox_port)
+    from fairlead.cli.running import run
+
+    run(_serve(options, any_sandbox_port=any_sandbox_port))
+    return 0
+
+
+def _settings(cache_ttl: float | None, api_token_file: Path | None) -> Settings:
+    chosen = settings()
+    if cache_ttl is not None:
+        if not 0 <= cache_ttl < 1e12:  # also refuses nan
+            raise click.BadParameter(f"{cache_ttl:g} is no number of seconds.", param_hint="--cache-ttl")
+        chosen = replace(chosen, cache_ttl=cache_ttl)
+    return replace(chosen, api_token_file=str(api_token_file)) if api_token_file else chosen
+
+
+def _plans_again(
+    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str], *, sandbox: bool
+) -> tuple[Plan, ...]:
+    """The plans as the documents are now; raises FairleadError, whatever is wrong."""
+    from fairlead.telemetry.records import record
+
+    try:
+        plans, left_out = plans_of(documents, overlay, pins)
+    except click.UsageError as failure:
+        raise ConfigurationError(failure.format_message()) from failure
+    if sandbox:
+        refuse_foreign_sandbox(plans, None)
+    for found in left_out:
+        record("document left out", at=str(found.position), message=found.message)
+    return plans
 
 
 def refuse_foreign_sandbox(plans: tuple[Plan, ...], upstream: str | None) -> None:
@@ -117,11 +176,15 @@ def _program() -> tuple[str, ...]:
     return (str(Path(found).absolute()),) if found else (sys.executable, "-m", "fairlead")
 
 
+def _apart(options: ServeOptions) -> ServeOptions:
+    """The options with another port for the sandbox, if it would be in the way of what was asked for by number."""
+    in_the_way = options.sandbox_port in {options.rest_port, options.mcp_port}
+    return replace(options, sandbox_port=0) if in_the_way else options
+
+
 async def _serve(options: ServeOptions, *, any_sandbox_port: bool) -> None:
     from fairlead.errors import CannotListen
 
-    if any_sandbox_port and options.sandbox_port in {options.rest_port, options.mcp_port}:
-        options = replace(options, sandbox_port=0)
     try:
         await _serve_until_signal(options)
     except CannotListen as failure:
@@ -132,20 +195,27 @@ async def _serve(options: ServeOptions, *, any_sandbox_port: bool) -> None:
 
 
 async def _serve_until_signal(options: ServeOptions) -> None:
-    from fairlead.app.ports import stop_on_signal
+    from fairlead.app.ports import reload_on_signal, stop_on_signal
     from fairlead.app.serving import serving
-    from fairlead.app.surface import stdio_configuration
-    from fairlead.cli.banner import Addresses, banner
 
     async with serving(options) as running:
         stop = stop_on_signal(running.servers, running.behind)
-        addresses = Addresses(
-            rest_url=running.rest_url,
-            mcp_url=running.mcp_url,
-            sandbox_url=running.sandbox_url,
-            token_required=options.settings.api_token is not None,
-        )
-        stdio = stdio_configuration(options, public=False)
-        click.echo(banner(options.plans, addresses, stdio, bold=colours(sys.stdout)))
+        reload_on_signal(running.reload)
+        _announce(options, running.rest_url, running.mcp_url, running.sandbox_url)
         await stop.wait()
         say("Finishing the calls in flight…", err=True)
+
+
+def _announce(options: ServeOptions, rest_url: str, mcp_url: str, sandbox_url: str | None) -> None:
+    from fairlead.app.surface import stdio_configuration
+    from fairlead.cli.banner import Addresses, banner
+    from fairlead.expose.presenting import asked_of_callers
+
+    addresses = Addresses(
+        rest_url=rest_url,
+        mcp_url=mcp_url,
+        sandbox_url=sandbox_url,
+        asked=asked_of_callers(options.plans, options.settings),
+    )
+    stdio = stdio_configuration(options, public=False)
+    click.echo(banner(options.plans, addresses, stdio, bold=colours(sys.stdout)))

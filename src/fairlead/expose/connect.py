@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from fairlead.expose.presenting import Presenting
 from fairlead.plan.model import Plan
 
 
@@ -13,11 +14,13 @@ def client_name(plans: Sequence[Plan]) -> str:
     return (plans[0].namespace if len(plans) == 1 else "") or "fairlead"
 
 
-def http_client(name: str, mcp_url: str, *, token_required: bool) -> str:
-    """The configuration of a client that calls a running server."""
+def http_client(name: str, mcp_url: str, told: Presenting | None) -> str:
+    """The configuration of a client that calls a running server; a client that can finds out by itself what to send."""
     entry: dict[str, object] = {"type": "http", "url": mcp_url}
-    if token_required:
-        entry["headers"] = {"Authorization": "Bearer ${FAIRLEAD_API_TOKEN}"}
+    if told and told.query:
+        entry["url"] = f"{mcp_url}?{told.query}"
+    elif told and not told.discovering:
+        entry["headers"] = {told.name: told.value}
     return _configuration(name, entry)
 
 

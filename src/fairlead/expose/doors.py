@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from weakref import WeakValueDictionary
 
 from fairlead.errors import ConfigurationError
 from fairlead.expose.access_tokens import AccessTokenCheck, Expected, resource_metadata
@@ -39,10 +40,28 @@ class Doors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What the checks of callers need of the world: how to GET the keys of an issuer, and what time it is."""
+    """What the checks of callers need of the world: how to GET the keys of an issuer, and what time it is.
+
+    What it has learned outlives the doors that were opened with it: how often each caller called (`rates`), and the
+    keys of the issuers that are asked.
+    """
 
     fetch: Fetch
     now: Callable[[], float]
+    rates: CallRates | None = None
+    _keys: WeakValueDictionary[tuple[str, str | None], IssuerKeys] = field(default_factory=WeakValueDictionary)
+
+    def keys_of(self, issuer: str, address: str | None) -> IssuerKeys:
+        """The keys of an issuer, the same object for as long as somebody uses it."""
+        keys = self._keys.get((issuer, address)) or IssuerKeys(issuer, address, self.fetch, self.now)
+        self._keys[issuer, address] = keys
+        return keys
+
+    def limit(self, rate: float) -> Limit | None:
+        """How often each caller may call, at `rate` calls a minute; None when 0 sets no limit."""
+        if not rate:
+            return None
+        return Limit(rates=CallRates(rate) if self.rates is None else self.rates, now=self.now)
 
 
 def open_doors(
@@ -62,7 +81,7 @@ def open_doors(
     if own or settings.api_token_file:
         _refuse_idle_tokens(plans, rules, settings)
         token_check = TokenCheck(tokens, _OWN_TOKEN_REMEDY) if own else TokenCheck(tokens)
-    limit = Limit(rates=CallRates(settings.call_rate), now=outside.now) if settings.call_rate else None
+    limit = outside.limit(settings.call_rate)
 
     def policy(kind: Kind, *paths: str) -> InboundPolicy:
         rule = rules[kind]
@@ -128,9 +147,7 @@ def _access_token_check(rule: ResourceServer, render: Callable[[Template], str],
     )
     expected = Expected(issuer=issuer, resource=resource, audience=render(rule.audience), scopes=rule.scopes)
     address = _address(render(rule.keys), "key set", query=True) if rule.keys else None
-    return AccessTokenCheck(
-        expected=expected, keys=IssuerKeys(issuer, address, outside.fetch, outside.now), now=outside.now
-    )
+    return AccessTokenCheck(expected=expected, keys=outside.keys_of(issuer, address), now=outside.now)
 
 
 def _key_check(rule: Authentication, render: Callable[[Template | None], str]) -> KeyCheck:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -11,6 +10,7 @@ from fairlead.errors import HostRefused
 from fairlead.expose.callers import ANYONE, Caller, CallerCheck
 from fairlead.expose.http import Headers, Request, Response
 from fairlead.expose.rates import CallRates, place_of
+from fairlead.plan.addresses import is_loopback
 from fairlead.settings import LOOPBACK_HOSTS, Settings
 
 
@@ -92,14 +92,6 @@ def inbound_policy(
     hosts = named | LOOPBACK_HOSTS | {host} if is_loopback(host) or named else None
     origins = frozenset(origin.lower().rstrip("/") for origin in settings.allowed_origins)
     return InboundPolicy(hosts=hosts, origins=origins, check=check, limit=limit, answers=answers)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a name or an address reaches this machine only."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() in LOOPBACK_HOSTS
 
 
 def _host_name(host: bytes) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
 
+from fairlead.expose.presenting import Presenting
 from fairlead.expose.problems import PROBLEM_MEDIA_TYPE
 from fairlead.plan.model import Parameter, Plan, Route, Segment
 from fairlead.plan.parameters import parameter_schema
@@ -18,11 +19,55 @@ _MEDIA_TYPES = {
     "json": "application/json", "xml": "application/xml", "csv": "text/csv", "html": "text/html",
     "text": "text/plain", "markdown": "text/markdown", "yaml": "application/yaml",
 }  # fmt: skip
-_RATE_HEADERS = {
+_HEADERS = {
     "X-RateLimit-Limit": "Calls the upstream allows in its window, as the upstream said.",
     "X-RateLimit-Remaining": "Calls that are left in the window, as the upstream said.",
     "X-RateLimit-Reset": "When the window ends, as the upstream said (Qovery: Unix time in seconds).",
+    "Cache-Control": "How long the caller, and nobody between, may keep the answer, where it may.",
+    "Age": "Seconds since the upstream gave the answer, where this server kept it.",
+    "ETag": "The version of the answer, where the upstream names one.",
+    "X-Request-Id": "The id of the request in the records of this server: the caller's own, or one made here.",
+    "Retry-After": "Seconds to wait before the next call, where that is known.",
+    "WWW-Authenticate": "What this server asks its callers for, where it is this server that refused.",
+    "Allow": "The methods of the path.",
 }
+_PAGE_HEADERS = {
+    "Link": "The neighbouring pages, rel next and prev (RFC 8288).",
+    "Fairlead-Notice": "That a paging link of the upstream leads nowhere, so that there may be more.",
+}
+_ANSWER_HEADERS = (
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Cache-Control", "Age", "ETag", "X-Request-Id",
+)  # fmt: skip
+# Status, name, meaning, and the header that belongs to it.
+_PROBLEMS = (
+    ("400", "BadRequest", "The arguments do not fit, or the upstream says so.", ""),
+    (
+        "401",
+        "Unauthorized",
+        "The caller did not show what this server asks for, or the upstream refused this server's own token.",
+        "WWW-Authenticate",
+    ),
+    (
+        "403",
+        "Forbidden",
+        "The upstream refused, or what was asked for does not exist; or the caller's token allows too little; or the "
+        "Host or Origin is not ours.",
+        "WWW-Authenticate",
+    ),
+    ("404", "NotFound", "The upstream has no such thing.", ""),
+    ("405", "MethodNotAllowed", "The path has other methods.", "Allow"),
+    ("429", "TooManyRequests", "The caller's own rate or the upstream's rate limit is used up.", "Retry-After"),
+    ("502", "BadGateway", "The upstream cannot be reached or gave no usable answer.", ""),
+    (
+        "503",
+        "Unavailable",
+        "Too many calls or connections at once, or the upstream or the issuer of the caller's token is failing; "
+        "nothing was sent to the upstream.",
+        "Retry-After",
+    ),
+    ("504", "GatewayTimeout", "The upstream did not answer in time.", ""),
+    ("default", "Problem", "Any other error of the upstream, or a request that is too large or too slow.", ""),
+)
 _PROBLEM_SCHEMA: dict[str, JsonValue] = {
     "type": "object",
     "description": "An RFC 9457 problem.",
@@ -52,11 +97,11 @@ _PROBLEM_SCHEMA: dict[str, JsonValue] = {
 }
 
 
-def openapi_document(plans: Sequence[Plan], *, version: str, token_required: bool = False) -> dict[str, JsonValue]:
-    """The description of every route of the plans, in their order."""
+def openapi_document(plans: Sequence[Plan], *, version: str, told: Presenting | None = None) -> dict[str, JsonValue]:
+    """The description of every route of the plans, in their order; `told` is what callers send."""
     first = plans[0]
     tags = {plan.namespace or plan.title: plan for plan in plans}
-    document: dict[str, JsonValue] = {
+    return {
         "openapi": "3.1.0",
         "info": {
             "title": first.title if len(plans) == 1 else f"{first.title} and {len(plans) - 1} more",
@@ -66,12 +111,9 @@ def openapi_document(plans: Sequence[Plan], *, version: str, token_required: boo
         },
         "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": plan.description or plan.title} for name, plan in tags.items()],
-        "paths": _paths(plans),
-        "components": _components(token_required=token_required),
+        "paths": _paths(plans, told),
+        "components": _components(told),
     }
-    if token_required:
-        document["security"] = [{"token": []}]
-    return document
 
 
 def description_bytes(document: dict[str, JsonValue], *, indented: bool = False) -> bytes:
@@ -83,14 +125,34 @@ def description_bytes(document: dict[str, JsonValue], *, indented: bool = False)
         return json.dumps(document, ensure_ascii=False, indent=spaces, separators=separators).encode()
 
 
-def _components(*, token_required: bool) -> dict[str, JsonValue]:
-    components: dict[str, JsonValue] = {"schemas": {"Problem": _PROBLEM_SCHEMA}}
-    if token_required:
-        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+def _components(told: Presenting | None) -> dict[str, JsonValue]:
+    components: dict[str, JsonValue] = {
+        "schemas": {"Problem": _PROBLEM_SCHEMA},
+        "headers": _described(_HEADERS),
+        "responses": {name: _problem(meaning, header) for _, name, meaning, header in _PROBLEMS},
+    }
+    if told:
+        components["securitySchemes"] = {"callers": dict(told.scheme)}
     return components
 
 
-def _paths(plans: Sequence[Plan]) -> dict[str, JsonValue]:
+def _problem(meaning: str, header: str) -> JsonValue:
+    return {
+        "description": meaning,
+        "headers": _header_references(["X-Request-Id", *filter(None, [header])]),
+        "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _described(headers: Mapping[str, str]) -> dict[str, JsonValue]:
+    return {name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()}
+
+
+def _header_references(names: Iterable[str]) -> dict[str, JsonValue]:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _paths(plans: Sequence[Plan], told: Presenting | None) -> dict[str, JsonValue]:
     """The path items; routes that differ in the names of placeholders share one, in the first one's spelling."""
     paths: dict[str, dict[str, JsonValue]] = {}
     firsts: dict[str, Route] = {}
@@ -100,7 +162,10 @@ def _paths(plans: Sequence[Plan]) -> dict[str, JsonValue]:
             first = firsts.setdefault(route.shape[1], route)
             spelt = replace(route, segments=tuple(map(_spelt, route.segments, first.segments)))
             item = paths.setdefault(spelt.path, {})
-            item[route.method.lower()] = _operation(spelt, plan, _unique(route, taken))
+            described = _operation(spelt, plan, _unique(route, taken))
+            if told:
+                described["security"] = [{"callers": list(told.scopes)}]
+            item[route.method.lower()] = described
     return dict(paths)
 
 
@@ -164,40 +229,19 @@ def _responses(route: Route) -> dict[str, JsonValue]:
     operation = route.operation
     media = _MEDIA_TYPES.get(operation.call.raw_format, "application/octet-stream")
     schema: JsonValue = dict(operation.response_schema) if operation.response_schema else {}
-    success: dict[str, JsonValue] = {
-        "description": "The upstream's answer, untouched.",
-        "content": {media: {"schema": schema}},
-        "headers": _headers(_success_headers(route)),
-    }
-    kept = {
-        "400": "The arguments do not fit, or the upstream says so.",
-        "401": "The upstream refused this server's token, or this server needs its own.",
-        "403": "The upstream refused, or what was asked for does not exist; or the Host or Origin is not ours.",
-        "404": "The upstream has no such thing.",
-        "405": "The path has other methods.",
-        "429": "The upstream's rate limit is reached.",
-        "502": "The upstream cannot be reached or gave no usable answer.",
-        "504": "The upstream did not answer in time.",
-    }
-    responses: dict[str, JsonValue] = {"200": success}
-    for status, meaning in kept.items():
-        responses[status] = {
-            "description": meaning,
-            "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    paging = _described(_PAGE_HEADERS) if operation.pagination else {}
+    responses: dict[str, JsonValue] = {
+        "200": {
+            "description": "The upstream's answer, untouched.",
+            "content": {media: {"schema": schema}},
+            "headers": _header_references(_ANSWER_HEADERS) | paging,
         }
-    responses["default"] = {
-        "description": "Any other error of the upstream, or a request that is too large or too slow.",
-        "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
     }
+    if route.method == "GET":
+        responses["304"] = {
+            "description": "The caller has the answer: its `If-None-Match` holds the `ETag`.",
+            "headers": _header_references(("Cache-Control", "ETag", "X-Request-Id")),
+        }
+    for status, name, _, _ in _PROBLEMS:
+        responses[status] = {"$ref": f"#/components/responses/{name}"}
     return responses
-
-
-def _success_headers(route: Route) -> Iterable[tuple[str, str]]:
-    yield from _RATE_HEADERS.items()
-    if route.operation.pagination:
-        yield "Link", "The neighbouring pages, rel next and prev (RFC 8288)."
-        yield "Fairlead-Notice", "That a paging link of the upstream leads nowhere, so that there may be more."
-
-
-def _headers(described: Iterable[tuple[str, str]]) -> dict[str, JsonValue]:
-    return {name: {"description": text, "schema": {"type": "string"}} for name, text in described}

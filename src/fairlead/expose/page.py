@@ -13,8 +13,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from fairlead.expose.connect import client_name, http_client
+from fairlead.expose.presenting import Asked
 from fairlead.expose.problems import PROBLEM_KINDS
-from fairlead.plan.model import Parameter, Plan, Route, Semantics, Tool
+from fairlead.plan.model import Authentication, Parameter, Plan, Route, Semantics, Tool
 from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.source import JsonValue
 
@@ -114,19 +115,20 @@ class ToolCard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """One Plan as the page shows it."""
+    """One Plan as the page shows it; `text` is empty for a document that a secret stands in."""
 
     id: str
     plan: Plan
+    text: str
     routes: tuple[RouteCard, ...]
     tools: tuple[ToolCard, ...]
 
 
 def render_pages(
-    plans: Sequence[Plan], *, mcp_url: str, token_required: bool, version: str, stdio: str = ""
+    plans: Sequence[Plan], *, mcp_url: str, asked: Asked, version: str, stdio: str = ""
 ) -> Mapping[str, StaticPage]:
     """Every page and file of the user interface, by URL path; `stdio` is shown to MCP clients that start us."""
-    remote = http_client(client_name(plans), mcp_url, token_required=token_required)
+    remote = http_client(client_name(plans), mcp_url, asked.mcp)
     configurations = [("Over HTTP, from this server", remote), ("Over stdio, started by the client", stdio)]
     environment = Environment(
         loader=PackageLoader("fairlead.expose"),
@@ -140,7 +142,7 @@ def render_pages(
         "mcp_url": mcp_url,
         "client_configurations": [shown for shown in configurations if shown[1]],
         "paged": any(route.operation.pagination for plan in plans for route in plan.routes),
-        "token_required": token_required,
+        "asked": asked,
         "version": version,
         "problems": PROBLEM_KINDS,
     }
@@ -161,11 +163,28 @@ def _capabilities(plans: Sequence[Plan]) -> tuple[Capability, ...]:
         Capability(
             id=new_id("capability", plan.namespace),
             plan=plan,
+            text="" if _holds_secret(plan) else plan.text,
             routes=tuple(_route_card(plan, route, new_id) for route in plan.routes),
             tools=tuple(_tool_card(tool, new_id) for tool in plan.tools),
         )
         for plan in plans
     )
+
+
+def _holds_secret(plan: Plan) -> bool:
+    """Whether the author wrote a secret, ours or the callers', into the document instead of naming a bind."""
+    rules = (
+        *(upstream.authentication for upstream in plan.upstreams),
+        plan.rest_authentication,
+        plan.mcp_authentication,
+    )
+    secrets = (
+        template
+        for rule in rules
+        if isinstance(rule, Authentication)
+        for template in (rule.token, rule.value, rule.password)
+    )
+    return any(template is not None and not template.variables for template in secrets)
 
 
 def _id_maker() -> Callable[[str, str], str]:

@@ -1,10 +1,12 @@
-"""Addresses that a document names for its callers: which of them can be trusted with what they are for."""
+"""Which addresses can be trusted with what they are for."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
 from urllib.parse import urlsplit
+
+from fairlead.settings import LOOPBACK_HOSTS
 
 _QUOTABLE = re.compile(r"[!$-\[\]_a-z~]+")  # what may stand between quotes in a header, and in an address
 
@@ -33,4 +35,4 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host.lower() == "localhost"
+        return host.lower() in LOOPBACK_HOSTS

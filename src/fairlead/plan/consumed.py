@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from fairlead.plan.findings import Findings
@@ -11,6 +11,7 @@ from fairlead.plan.inference import RESERVED_HEADERS, Declared, declared_input, 
 from fairlead.plan.model import Authentication, TokenSchemeRule, Upstream
 from fairlead.plan.paths import PathTemplate, parse_path
 from fairlead.plan.templates import Template, parse_template
+from fairlead.plan.variables import bind_variables
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.model import Authentication as AuthoredAuthentication
 from fairlead.spec.model import ConsumedOperation, Consumes, Document, InputParameter, Resource
@@ -83,7 +84,7 @@ def _authentication(
         findings.error(at, "missing-key", f"an authentication of type `{authored.type}` needs `{key}`")
     texts = {key: getattr(authored, key) for key in ("token", "key", "value", "username", "password")}
     templates = {key: parse_template(text) for key, text in texts.items() if text}
-    variables = _bind_variables(document)
+    variables = bind_variables(document)
     for key, template in templates.items():
         for variable in template.variables:
             if variable not in variables:
@@ -118,18 +119,6 @@ def _scheme_rules(authored: AuthoredAuthentication, at: Path, findings: Findings
 
 def _used(templates: Iterable[Template]) -> Iterable[str]:
     return dict.fromkeys(variable for template in templates for variable in template.variables)
-
-
-def _bind_variables(document: Document) -> Mapping[str, str]:
-    """`{{namespace.KEY}}` and `{{KEY}}` → the environment variable behind them (dialect rule 12)."""
-    variables: dict[str, str] = {}
-    for bind in document.binds:
-        if bind.location:
-            continue
-        for key, variable in bind.keys.items():
-            variables[f"{bind.namespace}.{key}"] = variable
-            variables.setdefault(key, variable)
-    return variables
 
 
 def _entry(

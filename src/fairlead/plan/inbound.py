@@ -12,6 +12,7 @@ from fairlead.plan.addresses import address_fault
 from fairlead.plan.findings import Findings
 from fairlead.plan.model import Authentication, InboundAuthentication, Plan, ResourceServer, Route
 from fairlead.plan.templates import Template, parse_template
+from fairlead.plan.variables import bind_variables
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.model import Adapter, Document, ExposedOperation, ExposedResource, ExposedTool
 from fairlead.spec.model import InboundAuthentication as Authored
@@ -79,18 +80,6 @@ def warn_of_shadowed(
             if same and parameter.location == rule.placement:
                 message = f"callers cannot give `{parameter.name}`, because `{key}` is the key they authenticate with"
                 findings.warning(at, "shadowed-input", message)
-
-
-def bind_variables(document: Document) -> Mapping[str, str]:
-    """`{{namespace.KEY}}` and `{{KEY}}` → the environment variable behind them (dialect rule 12)."""
-    variables: dict[str, str] = {}
-    for bind in document.binds:
-        if bind.location:
-            continue
-        for key, variable in bind.keys.items():
-            variables[f"{bind.namespace}.{key}"] = variable
-            variables.setdefault(key, variable)
-    return variables
 
 
 def _declared(

@@ -33,7 +33,7 @@ def configure_logging(*, colours: bool, verbose: bool = False, form: Literal["co
         cache_logger_on_first_use=True,
     )
     # The servers' own chatter would repeat what the records say, and less structured.
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "mcp", "pyreqwest"):
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access", "mcp"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 

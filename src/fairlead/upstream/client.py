@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import DecodeError, PyreqwestError, ReadError, RequestError, RequestTimeoutError
-from pyreqwest.http import HeaderMap
-from pyreqwest.response import Response
+from ry import Client, Duration, Headers, Proxy, ReqwestError, Response
 
 from fairlead.errors import (
+    ConfigurationError,
     UpstreamError,
     UpstreamInvalid,
     UpstreamTimeout,
@@ -22,7 +20,13 @@ from fairlead.errors import (
 from fairlead.settings import Settings
 from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
 
+if TYPE_CHECKING:
+    from ry.ryo3._reqwest import RequestKwargs
+
 USER_AGENT = "fairlead"
+# Most answers come in one step; longer ones in few, and none exceeds its bound by more than one.
+_STEP = 64 * 1024
+_KINDS = ("builder", "connect", "request", "body", "decode", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +41,20 @@ class UpstreamClient:
         """The upstream's answer, whatever its status.
 
         Raises UpstreamUnreachable, UpstreamTimeout, UpstreamInvalid (the answer broke off, or does not decode),
-        UpstreamTooLarge, or a plain UpstreamError when nothing could be sent. Cancelling the task cancels the request.
+        UpstreamTooLarge, or a plain UpstreamError when nothing could be sent. Cancelling the task closes the
+        connection, so that the upstream sees that nobody waits.
         """
         try:
-            builder = self.pool.request(request.method, request.url)
-            for name, value in request.headers:
-                builder = builder.header(name, value, is_sensitive=True)
+            options: RequestKwargs = {"headers": _sent(request.headers)}
             if request.body is not None:
-                builder = builder.body_bytes(request.body)
+                options["body"] = request.body
             if request.timeout is not None:
-                builder = builder.timeout(timedelta(seconds=request.timeout))
-            async with builder.build_streamed() as response:
-                headers = _headers(response.headers)
-                return UpstreamResponse(response.status, headers, await self._read(response, dict(headers)))
-        except (PyreqwestError, ValueError) as failure:
-            # `from None`: the causes of these errors hold the URL, and with it a key sent in the query.
+                options["timeout"] = Duration.from_secs_f64(request.timeout)
+            response = await self.pool.fetch(request.url, method=request.method, **options)  # type: ignore[arg-type]
+            return UpstreamResponse(response.status, _received(response.headers), await self._read(response))
+        # ValueError, TypeError: an address or a header that cannot be sent.
+        except (ReqwestError, ValueError, TypeError) as failure:
+            # `from None`: the texts of these errors hold the URL, and with it a key sent in the query.
             raise _classify(failure, request.timeout or self.total_timeout) from None
 
     async def fetch(self, address: str) -> bytes:
@@ -61,84 +64,101 @@ class UpstreamClient:
             raise UpstreamInvalid(f"The answer was {response.status}, not 200.")
         return response.body
 
-    async def _read(self, response: Response, headers: Mapping[str, str]) -> bytes:
-        reader, limit = response.body_reader, self.max_response_bytes
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) <= limit and "content-encoding" not in headers:
-            # HTTP's own framing is the bound; one step instead of one for each chunk.
-            return bytes(await response.bytes())
-        chunk = await reader.read_chunk()
-        if chunk is None:
-            return b""
-        first = bytes(chunk)
-        chunk = await reader.read_chunk()
-        if chunk is None and len(first) <= limit:
-            return first
-        chunks, size = [first], len(first)
-        while chunk is not None and size <= limit:
-            chunks.append(bytes(chunk))
-            size += len(chunks[-1])
-            chunk = await reader.read_chunk()
-        if size > limit:
-            raise UpstreamTooLarge(
-                f"The upstream's answer is larger than {limit:,} bytes.",
-                remedy="Narrow the call, or raise FAIRLEAD_MAX_RESPONSE_BYTES.",
-            )
-        return b"".join(chunks)
+    async def _read(self, response: Response) -> bytes:
+        parts, size, limit = [], 0, self.max_response_bytes
+        # The stream has no name: a traceback that somebody keeps would hold its connection open.
+        async for part in response.stream(_STEP):
+            size += len(part)
+            if size > limit:
+                raise UpstreamTooLarge(
+                    f"The upstream's answer is larger than {limit:,} bytes.",
+                    remedy="Narrow the call, or raise FAIRLEAD_MAX_RESPONSE_BYTES.",
+                )
+            parts.append(part)
+            if len(part) < _STEP:
+                break  # A short part is the last.
+        return b"".join(parts)
 
 
 @asynccontextmanager
 async def open_client(settings: Settings) -> AsyncIterator[UpstreamClient]:
-    """A client with the deadlines and bounds of the settings; closed on exit."""
-    builder = (
-        ClientBuilder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(timedelta(seconds=settings.connect_timeout))
-        .read_timeout(timedelta(seconds=settings.read_timeout))
-        .timeout(timedelta(seconds=settings.total_timeout))
-        .pool_idle_timeout(timedelta(seconds=30))
-        # A redirect would carry the credential to a place the document does not name.
-        .follow_redirects(False)
-        .referer(False)
-    )
-    if not settings.use_environment_proxy:
-        builder = builder.no_proxy()
-    async with builder.build() as pool:
-        yield UpstreamClient(pool, settings.max_response_bytes, settings.total_timeout)
+    """A client with the deadlines and bounds of the settings; its connections close when nobody holds it any more.
 
-
-def _headers(headers: HeaderMap) -> tuple[tuple[str, str], ...]:
-    """The headers, in lower case as the client keeps them; those of a name with bytes beyond ASCII are left out."""
+    Certificates are checked against the system's authorities, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`;
+    raises ConfigurationError when there are none.
+    """
+    # A proxy of ours, which is used for no address, keeps those of the environment away.
+    nowhere = Proxy.all("http://127.0.0.1:9", no_proxy="*,0.0.0.0/0,::/0")
     try:
-        return tuple(headers.items())
-    except ValueError:
-        return tuple((name, value) for name in dict.fromkeys(headers) for value in _values(headers, name))
+        pool = Client(
+            user_agent=USER_AGENT,
+            connect_timeout=Duration.from_secs_f64(settings.connect_timeout),
+            read_timeout=Duration.from_secs_f64(settings.read_timeout),
+            timeout=Duration.from_secs_f64(settings.total_timeout),
+            pool_idle_timeout=Duration.from_secs_f64(30),
+            # A redirect would carry the credential to a place the document does not name.
+            redirect=None,
+            referer=False,
+            # Names mean what they mean to the rest of the system: /etc/hosts, a cluster's own names.
+            hickory_dns=False,
+            proxy=None if settings.use_environment_proxy else nowhere,
+        )
+    except ReqwestError as failure:
+        raise ConfigurationError(
+            "No certificate authorities were found, so that no upstream can be trusted.",
+            detail=_kinds(failure),
+            remedy="Install ca-certificates, or name their file in SSL_CERT_FILE.",
+        ) from None
+    yield UpstreamClient(pool, settings.max_response_bytes, settings.total_timeout)
 
 
-def _values(headers: HeaderMap, name: str) -> list[str]:
-    try:
-        return headers.getall(name)
-    except ValueError:
-        return []
+def _sent(headers: tuple[tuple[str, str], ...]) -> dict[str, str] | Headers:
+    """The headers as the client takes them; of a name that is repeated, a dict would keep the last value only."""
+    single = {name.lower(): value for name, value in headers}
+    if len(single) == len(headers):
+        return single
+    repeated = Headers()
+    for name, value in headers:
+        repeated.append(name, value)
+    return repeated
+
+
+def _received(headers: Headers) -> tuple[tuple[str, str], ...]:
+    """The headers, in lower case as the client keeps them; values with bytes beyond ASCII are left out."""
+    found = headers.to_dict()
+    for value in found.values():
+        if value.__class__ is not str:  # several values, or bytes
+            break
+    else:
+        return tuple(found.items())  # type: ignore[arg-type]
+    pairs = [(name, [value] if isinstance(value, str | bytes) else value) for name, value in found.items()]
+    return tuple((name, value) for name, values in pairs for value in values if isinstance(value, str))
+
+
+def _kinds(failure: Exception) -> str:
+    """What may be told of a failure: its text would show the URL."""
+    if not isinstance(failure, ReqwestError):
+        return type(failure).__name__
+    return ", ".join(kind for kind in _KINDS if getattr(failure, f"is_{kind}")())
 
 
 def _classify(failure: Exception, deadline: float) -> UpstreamError:
-    kind = type(failure).__name__
-    if isinstance(failure, RequestTimeoutError):
+    kinds = _kinds(failure)
+    if not isinstance(failure, ReqwestError) or failure.is_builder():
+        # Nobody but us is at fault: nothing was sent, so it must not count against the upstream.
+        return UpstreamError("The request to the upstream could not be made.", detail=kinds)
+    if failure.is_timeout():
         return UpstreamTimeout(
             "The upstream did not answer in time.",
-            detail=f"{kind}; the deadline was {deadline:g} s",
+            detail=f"{kinds}; the deadline was {deadline:g} s",
             remedy="Try again, or narrow the call.",
         )
-    if isinstance(failure, (ReadError, DecodeError)):
+    if failure.is_body() or failure.is_decode():
         return UpstreamInvalid(
-            "The upstream's answer broke off, or its encoding is broken.", detail=kind, remedy="Try again."
+            "The upstream's answer broke off, or its encoding is broken.", detail=kinds, remedy="Try again."
         )
-    if isinstance(failure, RequestError):
-        return UpstreamUnreachable(
-            "The upstream cannot be reached, or closed the connection without an answer.",
-            detail=kind,
-            remedy="Check its address and the network.",
-        )
-    # Nobody but us is at fault: nothing was sent, so it must not count against the upstream.
-    return UpstreamError("The request to the upstream could not be made.", detail=kind)
+    return UpstreamUnreachable(
+        "The upstream cannot be reached, or closed the connection without an answer.",
+        detail=kinds,
+        remedy="Check its address and the network.",
+    )

@@ -20,7 +20,7 @@ from fairlead.upstream.budget import Budget
 from fairlead.upstream.clock import Clock
 from fairlead.upstream.limit import Limit
 from fairlead.upstream.request import Call, UpstreamRequest, UpstreamResponse
-from fairlead.upstream.retry import LEAST_TIME, RETRIED_FAILURES
+from fairlead.upstream.retry import LEAST_TIME, LONGEST_PAUSE, RETRIED_FAILURES
 
 _REASONS: Mapping[type[Deferred], Literal["busy", "resting", "budget"]] = {
     UpstreamBusy: "busy",
@@ -125,7 +125,7 @@ class Guard:
 
     async def _wait_for_budget(self, deadline: float) -> None:
         while pause := self._pause():
-            if pause + LEAST_TIME > deadline - self.clock.now():
+            if pause > LONGEST_PAUSE or pause + LEAST_TIME > deadline - self.clock.now():
                 raise self.budget.refusal(self.clock.wall())
             with self.limit.waiting_apart():
                 await self.clock.sleep(pause)

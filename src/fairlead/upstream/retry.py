@@ -12,6 +12,8 @@ RETRIED_FAILURES: Final = (UpstreamUnreachable, UpstreamTimeout, UpstreamInvalid
 RETRIED_STATUSES: Final = frozenset({429, 502, 503, 504})
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 2.0
+# Whoever has to wait longer is told so instead: many callers give up sooner than we would.
+LONGEST_PAUSE: Final = 5.0
 # An attempt with less time than this would only be a second failure.
 LEAST_TIME = 0.1
 
@@ -26,9 +28,9 @@ class RetryPolicy:
         """Seconds to wait before this retry (the first is 1), or None when it is not to be made.
 
         `asked` is what the upstream asks to wait at least, `left` the time to the caller's deadline, `chance` is
-        within 0 and 1. A delay that does not fit the deadline is not begun.
+        within 0 and 1. A delay that does not fit the deadline, or is longer than callers wait, is not begun.
         """
-        if retry > self.retries:
+        if retry > self.retries or (asked or 0) > LONGEST_PAUSE:
             return None
         jitter: float = chance * min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (retry - 1))
         # The jitter comes on top, so that those who were asked to wait do not come back at one moment.

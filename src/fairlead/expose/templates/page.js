@@ -3,9 +3,9 @@
 const LONGEST_BODY = 400_000;
 const LONGEST_COLOURED = 150_000;
 const DEADLINE_MS = 120_000;
-const SHOWN_HEADERS = ["Content-Type", "X-RateLimit-Remaining", "X-RateLimit-Limit", "Retry-After", "Link"];
+const SHOWN_HEADERS = ["Content-Type", "X-RateLimit-Remaining", "X-RateLimit-Limit", "Retry-After", "X-Request-Id", "Link"];
 
-const token = () => document.getElementById("api-token")?.value ?? "";
+const access = document.getElementById("access");
 
 function element(tag, className, text = "") {
   const made = document.createElement(tag);
@@ -57,12 +57,27 @@ function readForm(form) {
   return request;
 }
 
+// What the person who uses the page shows as a caller. It is read when a request is sent, and kept nowhere.
+function authenticated(request) {
+  const [first, second] = [...(access?.querySelectorAll("input") ?? [])].map((field) => field.value);
+  const headers = new Headers(request.headers);
+  if (!first) return { target: request.target, headers };
+  const { in: place, name, scheme } = access.dataset;
+  if (place === "query") {
+    const mark = request.target.includes("?") ? "&" : "?";
+    return { target: `${request.target}${mark}${encodeURIComponent(name)}=${encodeURIComponent(first)}`, headers };
+  }
+  const pair = String.fromCharCode(...new TextEncoder().encode(`${first}:${second}`));
+  headers.set(name, scheme === "basic" ? `Basic ${btoa(pair)}` : scheme === "bearer" ? `Bearer ${first}` : first);
+  return { target: request.target, headers };
+}
+
 function curlOf({ method, target, headers, body }) {
   const quote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
   const words = [method === "GET" ? "curl" : `curl -X ${method}`, quote(location.origin + target)];
   for (const [name, value] of Object.entries(headers)) words.push(`-H ${quote(`${name}: ${value}`)}`);
   if (body !== undefined) words.push(`--data ${quote(body)}`);
-  if (document.getElementById("api-token")) words.push('-H "Authorization: Bearer $FAIRLEAD_API_TOKEN"');
+  if (access) words.push(access.dataset.curl);
   return words.join(" \\\n  ");
 }
 
@@ -177,14 +192,17 @@ async function send(form, answer, request) {
   const equivalent = answer.querySelector(".equivalent");
   equivalent.querySelector("code").textContent = curlOf(request);
   equivalent.hidden = false;
-  const { method, target, body } = request;
-  const headers = token() ? { ...request.headers, Authorization: `Bearer ${token()}` } : request.headers;
+  const { method, body } = request;
   const started = performance.now();
   let response = null;
   let text = "";
   try {
+    const { target, headers } = authenticated(request);
     const signal = AbortSignal.timeout(DEADLINE_MS);
-    response = await fetch(location.origin + target, { method, headers, body, signal, cache: "no-store", redirect: "error" });
+    // Else a browser would ask for a user name and a password itself, and keep them.
+    const credentials = access?.dataset.scheme === "basic" ? "omit" : "same-origin";
+    const rest = { credentials, signal, cache: "no-store", redirect: "error" };
+    response = await fetch(location.origin + target, { method, headers, body, ...rest });
     text = await response.text();
     const took = `${Math.round(performance.now() - started)} ms`;
     showOutcome(answer, response.status, [`${response.status} ${response.statusText}`.trim(), took, size(text)]);
@@ -266,5 +284,5 @@ function offerCopy(figure) {
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
 for (const form of document.querySelectorAll("form[data-segments]")) enliven(form);
 for (const figure of document.querySelectorAll("figure.code")) offerCopy(figure);
-document.getElementById("access")?.addEventListener("submit", (event) => event.preventDefault());
+access?.addEventListener("submit", (event) => event.preventDefault());
 prefill();
