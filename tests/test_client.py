@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -79,10 +80,11 @@ def endless(start: bytes, part: bytes) -> Answer:
 @asynccontextmanager
 async def upstream(answer: Answer, *, tls: ssl.SSLContext | None = None) -> AsyncIterator[Raw]:
     """An upstream that gives one answer to every request."""
-    raw, running, writers = Raw(), set(), []
+    raw, writers = Raw(), []
+    running: list[asyncio.Task[None] | None] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        running.add(asyncio.current_task())
+        running.append(asyncio.current_task())
         writers.append(writer)
         raw.came += 1
         try:
@@ -102,7 +104,7 @@ async def upstream(answer: Answer, *, tls: ssl.SSLContext | None = None) -> Asyn
         server.close()
         for writer in writers:
             writer.transport.abort()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(*filter(None, running), return_exceptions=True)
 
 
 async def _request(reader: asyncio.StreamReader) -> bytes:
@@ -112,11 +114,11 @@ async def _request(reader: asyncio.StreamReader) -> bytes:
 
 
 async def ask(
-    answer: Answer, *, method: str = "GET", path: str = "/", timeout: float | None = None, **settings: object
+    answer: Answer, *, path: str = "/", deadline: float | None = None, **settings: float
 ) -> tuple[int, dict[str, str], bytes]:
     """One call of an upstream that gives this answer."""
     async with upstream(answer) as raw, open_client(Settings(**settings)) as client:  # type: ignore[arg-type]
-        response = await client.send(UpstreamRequest(method, raw.url + path, (), timeout=timeout))
+        response = await client.send(UpstreamRequest("GET", raw.url + path, (), timeout=deadline))
         return response.status, dict(response.headers), response.body
 
 
@@ -309,8 +311,8 @@ async def test_fetch_gives_the_body_of_200_only(client: UpstreamClient) -> None:
     [
         (then_closing(b""), UpstreamUnreachable),
         (then_closing(b"HTTP/1.1 200 OK\r\nx-a"), UpstreamUnreachable),
-        (saying(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), UpstreamUnreachable),
-        (saying(HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\nhi"), UpstreamUnreachable),
+        (saying(b"SSH-2.0-OpenSSH_9.6\r\n\r\n"), UpstreamInvalid),
+        (saying(HEAD + b"content-length: 2\r\ncontent-length: 3\r\n\r\nhi"), UpstreamInvalid),
         (then_closing(HEAD + b"content-length: 3\r\n\r\nhi"), UpstreamInvalid),
         (then_closing(HEAD + b"transfer-encoding: chunked\r\n\r\n2\r\nhi\r\n"), UpstreamInvalid),
         (saying(HEAD + b"transfer-encoding: chunked\r\n\r\nzz\r\n"), UpstreamInvalid),
@@ -326,14 +328,14 @@ async def test_fetch_gives_the_body_of_200_only(client: UpstreamClient) -> None:
 )
 async def test_a_failure_is_told_by_its_kind_and_without_a_secret(answer: Answer, failure: type[UpstreamError]) -> None:
     """What the caller and the log are told shows neither the address nor its query."""
-    words = ("secret", "canary", "127.0.0.1")
+    words = ("canary-path", "canary-key", "127.0.0.1")
     path = "/{}?key={}".format(*words)
     with pytest.raises(failure) as caught:
         await ask(answer, path=path, read_timeout=0.2)
     assert type(caught.value) is failure
     assert caught.value.detail
     text = shown(caught.value)
-    assert not [word for word in words if f"/{word}" in text or f"={word}" in text]
+    assert not [word for word in words if word in text]
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1/?key=canary", "http://nowhere.invalid/?key=canary"])
@@ -372,9 +374,9 @@ async def test_the_whole_of_a_call_has_a_deadline() -> None:
             await writer.drain()
             await asyncio.sleep(0.01)
 
-    for deadline in ({"total_timeout": 0.3}, {"timeout": 0.3}):
-        with pytest.raises(UpstreamTimeout, match=r"in time") as caught:
-            await ask(trickle, read_timeout=5.0, **deadline)  # type: ignore[arg-type]
+    for total_timeout, deadline in ((0.3, None), (5.0, 0.3)):
+        with pytest.raises(UpstreamTimeout) as caught:
+            await ask(trickle, total_timeout=total_timeout, deadline=deadline)
         assert "0.3 s" in caught.value.detail
 
 
@@ -456,6 +458,10 @@ async def test_a_caller_that_leaves_takes_its_connection_along(part: bytes) -> N
         assert raw.came == 2
 
 
+def _asked(raw: Raw, times: int) -> bool:
+    return len(raw.asked) == times
+
+
 @pytest.mark.parametrize("arriving", [True, False], ids=["after they arrived", "before they were sent"])
 async def test_a_thousand_callers_that_leave_leave_nothing_behind(client: UpstreamClient, *, arriving: bool) -> None:
     """Neither an open file nor a connection that would not serve the next call."""
@@ -463,11 +469,11 @@ async def test_a_thousand_callers_that_leave_leave_nothing_behind(client: Upstre
         await client.fetch(raw.url)
     before = len(os.listdir("/proc/self/fd"))
     async with upstream(saying(b"")) as raw:
-        for batch in range(1, 11):
+        for batch in range(10):
             tasks = [asyncio.ensure_future(client.fetch(raw.url)) for _ in range(100)]
             await asyncio.sleep(0)
             if arriving:
-                await until(lambda expected=100 * batch: len(raw.asked) == expected)
+                await until(partial(_asked, raw, 100 * (batch + 1)))
             for task in tasks:
                 task.cancel()
             assert all(

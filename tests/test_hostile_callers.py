@@ -147,7 +147,7 @@ TOO_MUCH = {
     "a name of 1 MB": (GET + b"x" * MEGABYTE + b": a\r\n\r\n", 431),
     "a length of 1 TB": (POST + b"Content-Length: 1000000000000\r\n\r\n", 413),
     "chunks of 8 MB": (POST + CHUNKED + b"\r\n" + (b"100000\r\n" + b"a" * 0x100000 + b"\r\n") * 8, 413),
-    "trailers of 1 MB": (POST + CHUNKED + b"\r\n0\r\n" + b"x-a: %b\r\n" % (b"a" * 1_000) * 1_000 + b"\r\n", 431),
+    "trailers of 1 MB": (POST + CHUNKED + LAST + b"0\r\n" + b"x-a: %b\r\n" % (b"a" * 1_000) * 1_000 + b"\r\n", 431),
 }
 
 
@@ -195,7 +195,7 @@ REFUSED = {
     "a header without a colon": GET + b"x-a\r\n\r\n",
     "a header without a name": GET + b": a\r\n\r\n",
     "bare LF": b"GET /healthz HTTP/1.1\nHost: localhost\n\n",
-    "two hosts": GET + b"Host: localhost\r\n\r\n",
+    "two hosts": GET + b"Host: localhost\r\n" + LAST,
     "a null in the path": b"GET /health\x00z HTTP/1.1\r\n" + HOST + b"\r\n",
     "no version": b"GET /healthz\r\n\r\n",
     "another version": b"GET /healthz HTTP/3.0\r\n" + HOST + b"\r\n",

@@ -22,12 +22,12 @@ from stand_in import stand_in
 EVENTS, TARGETS = "get-all-events-inside-organization", "get-available-event-targets-filter"
 VERSION = "2026-07-28"
 ACCEPT = "application/json, text/event-stream"
+META = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
 _ids = count(1)
 
 
 def post(url: str, method: str, accept: str = ACCEPT, /, **params: object) -> dict[str, object]:
     """One JSON-RPC request of the 2026-07-28 revision, and its response."""
-    meta = {"io.modelcontextprotocol/protocolVersion": VERSION, "io.modelcontextprotocol/clientCapabilities": {}}
     headers = {
         "accept": accept,
         "content-type": "application/json",
@@ -35,7 +35,12 @@ def post(url: str, method: str, accept: str = ACCEPT, /, **params: object) -> di
         "mcp-method": method,
         **({"mcp-name": str(params["name"])} if "name" in params else {}),
     }
-    body = {"jsonrpc": "2.0", "id": next(_ids), "method": method, "params": {**params, "_meta": meta}}
+    body = {
+        "jsonrpc": "2.0",
+        "id": next(_ids),
+        "method": method,
+        "params": {**params, "_meta": meta | (params.get("_meta") or {})},
+    }
     # Written with escapes, so that a lone surrogate can be sent as a hostile client would.
     answer: dict[str, object] = httpx2.post(url, content=json.dumps(body), headers=headers, timeout=20).json()
     return answer

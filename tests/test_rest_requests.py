@@ -6,7 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ import pytest
 import serving
 from fairlead.app.ports import bound
 from fairlead.expose.connection import answering
-from fairlead.expose.http import Request, Response
+from fairlead.expose.http import Answer, Request, Response
 from fairlead.expose.limits import Limits
 from fairlead.expose.server import listening
 from serving import Gateway
@@ -69,13 +69,18 @@ def test_whole_numbers_of_any_length_reach_the_upstream_as_they_are(tmp_path: Pa
     assert up.asked[0][0].endswith(f"?q={long}")
 
 
-@contextmanager
-def echo(**limits: Any) -> Iterator[tuple[str, int]]:
+def echo(**limits: Any) -> AbstractContextManager[tuple[str, int]]:
     """A port within these limits that answers each body with itself; yields its address."""
 
     async def answer(request: Request) -> Response:
         return Response(200, (), request.body)
 
+    return serving_port(answer, **limits)
+
+
+@contextmanager
+def serving_port(answer: Answer, **limits: Any) -> Iterator[tuple[str, int]]:
+    """A port within these limits; yields its address."""
     with bound("127.0.0.1", 0, "") as listener:
         port = listening(answering(answer), listener, Limits(**limits), grace=1, clock=time.time)
         with serving.opened(port):
@@ -145,6 +150,20 @@ def test_one_connection_too_many_is_told_to_come_back() -> None:
         assert b"/docs#problem-overloaded" in refused
         first.sendall(get)
         assert first.recv(1_000).startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_trailer_is_no_header() -> None:
+    """What a caller adds behind the body cannot change what was checked before it."""
+    seen: list[dict[bytes, bytes]] = []
+
+    async def answer(request: Request) -> Response:
+        seen.append(dict(request.headers))
+        return Response(200, ())
+
+    chunked = b"POST / HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n"
+    with serving_port(answer) as address, socket.create_connection(address, timeout=10) as connection:
+        said(connection, chunked + b"2\r\n[]\r\n0\r\nhost: evil\r\nauthorization: Bearer x\r\n\r\n")
+    assert seen == [{b"host": b"localhost", b"transfer-encoding": b"chunked", b"connection": b"close"}]
 
 
 def test_an_absolute_target_names_the_host() -> None:

@@ -46,6 +46,7 @@ class Settings:
     cache_ttl: float = 0.0
     call_rate: float = 0.0
     log_format: Literal["console", "json"] = "console"
+    access_log: bool = False
     otlp_endpoint: str = ""
     api_token_file: str = ""
     use_environment_proxy: bool = False
@@ -94,9 +95,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         cache_ttl=number("FAIRLEAD_CACHE_TTL", defaults.cache_ttl, least=0),
         call_rate=number("FAIRLEAD_CALL_RATE", defaults.call_rate, least=0),
         log_format=_log_format(environment.get("FAIRLEAD_LOG_FORMAT", "")),
+        access_log=_switch(environment.get("FAIRLEAD_ACCESS_LOG", "")),
         otlp_endpoint=environment.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""),
         api_token_file=environment.get("FAIRLEAD_API_TOKEN_FILE", ""),
-        use_environment_proxy=environment.get("FAIRLEAD_USE_PROXY", "").lower() in {"1", "true", "yes"},
+        use_environment_proxy=_switch(environment.get("FAIRLEAD_USE_PROXY", "")),
         allowed_hosts=_words(environment.get("FAIRLEAD_ALLOWED_HOSTS", "")),
         allowed_origins=_words(environment.get("FAIRLEAD_ALLOWED_ORIGINS", "")),
         api_token=_token("FAIRLEAD_API_TOKEN", environment),
@@ -112,6 +114,10 @@ def _token(name: str, environment: Mapping[str, str]) -> Secret | None:
             remedy="Give it the token that callers must send, or unset it to ask for none.",
         )
     return Secret(text.strip()) if text else None
+
+
+def _switch(text: str) -> bool:
+    return text.lower() in {"1", "true", "yes"}
 
 
 def _log_format(text: str) -> Literal["console", "json"]:

@@ -130,6 +130,7 @@ async def open_equipment(options: ServeOptions) -> AsyncIterator[Equipment]:
                 tracing=tracing,
                 ids=request_ids(random.random),
                 now=time.monotonic,
+                access=settings.access_log,
             ),
             sandbox=sandbox,
             sandbox_url=sandbox_url,

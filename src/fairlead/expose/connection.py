@@ -181,7 +181,12 @@ class Connection(asyncio.Protocol):
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header; white space around its value is no part of it (RFC 9110, section 5.5)."""
+        """Take a header; white space around its value is no part of it (RFC 9110, section 5.5).
+
+        What comes after the body (RFC 9110, section 6.5) is none: nothing that was checked may change any more.
+        """
+        if self._reading == _BODY:
+            return
         self._headers.append((name.lower(), value.strip(b" \t")))
 
     def on_headers_complete(self) -> None:
@@ -335,7 +340,7 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """End what took longer than its deadline."""
-        if self._lingering or self._paused:
+        if self._lingering or self._transport.get_write_buffer_size():
             self._transport.abort()
         elif self._reading == _NOTHING:
             self._transport.close()

@@ -73,7 +73,8 @@ class McpAdapter:
         """The plain calls and, for everything else, the SDK's application, behind our own checks."""
 
         async def handle(request: Request, connection: Connection) -> None:
-            begin(self.ids.identify(request.headers))
+            identity = self.ids.identify(request.headers)
+            begin(identity)
             policy.check_place(request.headers)
             if request.path in policy.answers:
                 connection.respond(policy.answers[request.path])
@@ -83,7 +84,9 @@ class McpAdapter:
             if request.method != "POST":
                 # The 2025 revisions let a client open a stream with GET; a stateless server has nothing to put on it.
                 raise MethodNotAllowed("MCP takes POST only.", allow=("POST",))
-            _, request = await policy.admit(request)
+            caller, request = await policy.admit(request)
+            if caller.name:
+                begin(identity._replace(caller=caller.name))
             answer = await self.plain.answer(request)
             if answer is None:
                 await others(request, connection)

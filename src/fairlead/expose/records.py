@@ -8,6 +8,12 @@ from fairlead.errors import FairleadError, UpstreamError, UpstreamRejected
 from fairlead.telemetry.records import record
 
 
+def record_access(adapter: str, operation: str, outcome: str, seconds: float) -> None:
+    """Record that an operation was called, how it ended and how long it took; never what it was asked or answered."""
+    milliseconds = round(seconds * 1_000, 3)
+    record("call", level="info", adapter=adapter, operation=operation, outcome=outcome, milliseconds=milliseconds)
+
+
 def record_failure(adapter: str, operation: str, error: FairleadError) -> None:
     """Record an upstream that failed or refused us; a caller's own mistake is not worth a record."""
     if isinstance(error, UpstreamRejected) and error.status not in {401, 403, 429} and error.status < 500:

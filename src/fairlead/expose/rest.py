@@ -14,7 +14,7 @@ from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.links import RouteLinks, route_links
 from fairlead.expose.metrics_page import METRICS_PATH, metrics_page
 from fairlead.expose.problems import INERT
-from fairlead.expose.records import record_dead_end, record_failure
+from fairlead.expose.records import record_access, record_dead_end, record_failure
 from fairlead.expose.rest_arguments import ArgumentReader, argument_reader
 from fairlead.expose.router import Found, Router
 from fairlead.plan.model import Arguments, Operation, Route, Segment
@@ -54,7 +54,10 @@ class RestOperation:
             outcome = str(response.status)
             return response
         finally:
-            self.counted.finished(outcome, self.instruments.now() - began)
+            seconds = self.instruments.now() - began
+            self.counted.finished(outcome, seconds)
+            if self.instruments.access:
+                record_access("rest", self.route.operation.name, outcome, seconds)
 
     async def _answer(self, request: Request, path_values: Sequence[str]) -> Response:
         try:
@@ -116,7 +119,9 @@ def rest_adapter(
             found = router.find(request.path)
             if found is None and request.path != METRICS_PATH:
                 return _page(request, pages, described)
-            _, request = await policy.admit(request)
+            caller, request = await policy.admit(request)
+            if caller.name:
+                begin(identity._replace(caller=caller.name))
             if found is None:
                 return _page(request, {METRICS_PATH: metrics_page(instruments.metrics, request)}, described)
             response = await _run(found, request)

@@ -11,7 +11,7 @@ from fairlead.engine.pages import Neighbours, neighbours
 from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments
 from fairlead.expose.concerned import concerned
 from fairlead.expose.problems import internal_error
-from fairlead.expose.records import record_dead_end, record_failure, record_fault
+from fairlead.expose.records import record_access, record_dead_end, record_failure, record_fault
 from fairlead.expose.tool_results import ToolAnswer, answer_of, error_answer
 from fairlead.plan.model import Arguments, Operation, Tool
 from fairlead.spec.source import JsonValue
@@ -46,7 +46,10 @@ class ToolRunner:
             outcome = "error" if answer.is_error else "ok"
             return answer
         finally:
-            self.counted.finished(outcome, self.instruments.now() - began)
+            seconds = self.instruments.now() - began
+            self.counted.finished(outcome, seconds)
+            if self.instruments.access:
+                record_access("mcp", self.tool.operation.name, outcome, seconds)
 
     async def _call(self, given: Mapping[str, JsonValue]) -> ToolAnswer:
         arguments: Arguments = {}

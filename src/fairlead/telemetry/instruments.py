@@ -12,9 +12,13 @@ from fairlead.telemetry.tracing import Tracing
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instruments:
-    """Metrics, spans where they are sent, names for requests, and a clock in seconds that never goes back."""
+    """Metrics, spans where they are sent, names for requests, and a clock in seconds that never goes back.
+
+    With `access` every call of an operation leaves a record.
+    """
 
     metrics: Metrics
     tracing: Tracing | None
     ids: RequestIds
     now: Callable[[], float]
+    access: bool = False

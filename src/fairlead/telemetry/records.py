@@ -37,15 +37,16 @@ def configure_logging(*, colours: bool, verbose: bool = False, form: Literal["co
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def record(event: str, **fields: str | int | float | None) -> None:
-    """Write one warning record; fields must be safe to keep for ever. It never raises.
+def record(event: str, *, level: Literal["info", "warning"] = "warning", **fields: str | int | float | None) -> None:
+    """Write one record; fields must be safe to keep for ever. It never raises.
 
-    The request that is being answered is named in it: `request_id`, and `trace_id` when it is part of a trace.
+    The request that is being answered is named in it: `request_id`, `trace_id` when it is part of a trace, and
+    `caller` when the caller has a name.
     """
     # Whoever read standard error may be gone, and the caller of the moment still gets an answer.
     # TypeError: a number that JSON has no form for.
     with contextlib.suppress(OSError, ValueError, TypeError):
-        structlog.get_logger("fairlead").warning(event, **fields)
+        getattr(structlog.get_logger("fairlead"), level)(event, **fields)
 
 
 def _identify(_logger: object, _method: str, event: _Event) -> _Event:
@@ -54,6 +55,8 @@ def _identify(_logger: object, _method: str, event: _Event) -> _Event:
         event["request_id"] = identity.request_id
         if identity.traceparent:
             event["trace_id"] = identity.trace_id
+        if identity.caller:
+            event["caller"] = identity.caller
     return event
 
 

@@ -17,11 +17,15 @@ _LONGEST_TRACESTATE = 512
 
 
 class RequestIdentity(NamedTuple):
-    """A request's id, and the trace it belongs to (W3C Trace Context); `traceparent` is valid or None."""
+    """A request's id, the trace it belongs to (W3C Trace Context), and the name of its caller, where there is one.
+
+    `traceparent` is valid or None.
+    """
 
     request_id: str
     traceparent: str | None = None
     tracestate: str = ""
+    caller: str = ""
 
     @property
     def trace_id(self) -> str | None:
@@ -33,7 +37,7 @@ class RequestIdentity(NamedTuple):
         parent, state = meta.get("traceparent"), meta.get("tracestate")
         if not isinstance(parent, str) or not _TRACEPARENT.fullmatch(parent):
             return self
-        return RequestIdentity(self.request_id, parent, _bounded(state) if isinstance(state, str) else "")
+        return self._replace(traceparent=parent, tracestate=_bounded(state) if isinstance(state, str) else "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ class Tracing:
         carrier = {"traceparent": request.traceparent or "", "tracestate": request.tracestate}
         with self._span(name, SpanKind.SERVER, attributes, _W3C.extract(carrier)) as span:
             # From here on records name the trace of this span, which may be a new one.
-            begin(RequestIdentity(request.request_id, dict(span.headers).get("traceparent"), request.tracestate))
+            begin(request._replace(traceparent=dict(span.headers).get("traceparent")))
             try:
                 yield span
             finally:

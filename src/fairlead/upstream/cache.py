@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fairlead.upstream.request import Call, Identity, UpstreamRequest, UpstreamResponse, identity
 from fairlead.upstream.retry_after import whole
@@ -141,7 +141,7 @@ class Keeper:
             key, generation = identity(request), self.cache.generation
             known = self.cache.get(key)
             if known is not None and known.etag is not None:
-                request = replace(request, headers=(*request.headers, ("If-None-Match", known.etag)))
+                request = request._replace(headers=(*request.headers, ("If-None-Match", known.etag)))
             response = await call(request)
             if response.status == 304 and known is not None:
                 response = _confirmed(known.response, response)

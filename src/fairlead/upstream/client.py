@@ -142,6 +142,12 @@ def _kinds(failure: Exception) -> str:
     return ", ".join(kind for kind in _KINDS if getattr(failure, f"is_{kind}")())
 
 
+def _is_no_http(failure: ReqwestError) -> bool:
+    """Whether something answered that is no HTTP; only the text tells, so the URL must not be in it."""
+    failure.without_url()
+    return "hyper::Error(Parse(" in str(failure)
+
+
 def _classify(failure: Exception, deadline: float) -> UpstreamError:
     kinds = _kinds(failure)
     if not isinstance(failure, ReqwestError) or failure.is_builder():
@@ -153,7 +159,7 @@ def _classify(failure: Exception, deadline: float) -> UpstreamError:
             detail=f"{kinds}; the deadline was {deadline:g} s",
             remedy="Try again, or narrow the call.",
         )
-    if failure.is_body() or failure.is_decode():
+    if failure.is_body() or failure.is_decode() or _is_no_http(failure):
         return UpstreamInvalid(
             "The upstream's answer broke off, or its encoding is broken.", detail=kinds, remedy="Try again."
         )

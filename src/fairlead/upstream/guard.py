@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from fairlead.errors import (
@@ -61,7 +61,7 @@ class Guard:
         began = self.clock.now()
         left = deadline - began
         if left < self.total_timeout - _SAME_TIME:
-            request = replace(request, timeout=left)
+            request = request._replace(timeout=left)
         try:
             response = await self.send(request)
             self._answered(response, began, trial=trial)

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamRequest:
+class UpstreamRequest(NamedTuple):
     """A request ready to be sent; `url` is complete and encoded. Its `repr` shows no header and no query.
 
     `timeout` is set when less time is left than a request usually has.
     """
 
     method: str
-    url: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(repr=False)
-    body: bytes | None = field(default=None, repr=False)
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes | None = None
     timeout: float | None = None
+
+    def __repr__(self) -> str:
+        return f"UpstreamRequest({self.method})"
 
 
 class UpstreamResponse(NamedTuple):
@@ -41,4 +42,4 @@ Identity: TypeAlias = tuple[str, str, tuple[tuple[str, str], ...], bytes | None]
 
 def identity(request: UpstreamRequest) -> Identity:
     """What two requests must have in common to get one answer: everything that is sent, credentials included."""
-    return (request.method, request.url, request.headers, request.body)
+    return request[:4]

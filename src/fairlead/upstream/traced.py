@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from fairlead.telemetry.tracing import TracedCall, Tracing
 from fairlead.upstream.request import Call, UpstreamRequest, UpstreamResponse
 
@@ -13,7 +11,7 @@ def traced(send: Call, tracing: Tracing) -> Call:
 
     async def traced_send(request: UpstreamRequest) -> UpstreamResponse:
         with tracing.client_span() as span:
-            response = await send(replace(request, headers=(*request.headers, *span.headers)))
+            response = await send(request._replace(headers=(*request.headers, *span.headers)))
             span.status = response.status
             return response
 
