@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -43,7 +44,6 @@ from serving import NOW, Gateway
 from small_documents import small_plan
 from stand_in import stand_in
 from test_cli import started
-from test_mcp import call as mcp_call
 from test_mcp import texts
 
 EVENTS = b'{"events": [%b]}' % b", ".join([b'{"id": "1"}'] * 20)
@@ -82,6 +82,49 @@ def quick(**changed: object) -> Settings:
     return serving.settings_for_tests(**small | {"breaker_failures": 0} | changed)
 
 
+def get(url: str, **asked: Any) -> httpx2.Response:
+    """An answer on a connection of its own, without reading certificates, which takes longer than most answers."""
+    return httpx2.get(url, verify=False, timeout=FOR_EVER, **asked)
+
+
+def connected(url: str) -> socket.socket:
+    """A connection to a port."""
+    place = urlsplit(url)
+    return socket.create_connection((place.hostname, place.port), timeout=20)
+
+
+def answered(connection: socket.socket) -> tuple[int, bytes]:
+    """The next answer on a connection."""
+    stream = connection.makefile("rb")
+    status, length = int(stream.readline().split()[1]), 0
+    while (line := stream.readline()) != b"\r\n":
+        name, _, value = line.partition(b":")
+        length = int(value) if name == b"content-length" else length
+    return status, stream.read(length)
+
+
+def mcp_request(running: Gateway, **arguments: object) -> bytes:
+    """A call of the events tool, as bytes."""
+    name, version = "get-all-events-inside-organization", "2026-07-28"
+    meta = {"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}}
+    given = {"organizationId": running.organization_id} | arguments
+    params = {"name": name, "arguments": given, "_meta": meta}
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
+    return (
+        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: application/json, text/event-stream\r\n"
+        f"Content-Type: application/json\r\nMcp-Protocol-Version: {version}\r\nMcp-Method: tools/call\r\n"
+        f"Mcp-Name: {name}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    ).encode()
+
+
+def mcp_call(running: Gateway, **arguments: object) -> dict[str, Any]:
+    """The result of a call of the events tool."""
+    with connected(running.mcp_url) as connection:
+        connection.sendall(mcp_request(running, **arguments))
+        result: dict[str, Any] = json.loads(answered(connection)[1])["result"]
+        return result
+
+
 @pytest.fixture(scope="module", name="proxied")
 def _proxied() -> Iterator[tuple[FaultProxy, Gateway]]:
     """A gateway behind which a proxy breaks, once and never again, whatever the test says."""
@@ -97,7 +140,7 @@ def assert_told(running: Gateway, proxy: FaultProxy, expected: tuple[int, str, s
     """The fault is told on both ports within the deadline, and nothing else is."""
     status, slug, words = expected
     began = time.monotonic()
-    answer = httpx2.get(running.route(), timeout=FOR_EVER)
+    answer = get(running.route())
     between = time.monotonic()
     result = mcp_call(running)
     ended = time.monotonic()
@@ -115,7 +158,7 @@ def assert_told(running: Gateway, proxy: FaultProxy, expected: tuple[int, str, s
 
 def assert_well(running: Gateway) -> None:
     """The next call on each port is answered."""
-    assert httpx2.get(running.route()).content == EVENTS
+    assert get(running.route()).content == EVENTS
     assert mcp_call(running)["structuredContent"] == json.loads(EVENTS)
 
 
@@ -159,7 +202,7 @@ def test_what_is_slow_but_within_the_deadline_is_no_fault(fault: Fault) -> None:
         proxy.broken(fault),
     ):
         began = time.monotonic()
-        assert httpx2.get(running.route()).content == EVENTS
+        assert get(running.route()).content == EVENTS
         assert time.monotonic() - began < DEADLINE + SLACK
 
 
@@ -172,7 +215,7 @@ def test_a_connection_the_upstream_closed_while_it_was_idle_is_replaced(tmp_path
         serving.gateway(plans=(plan,), upstream=proxy.url, settings=quick()) as running,
     ):
         for calls in range(1, 4):
-            answer = httpx2.post(f"{running.rest_url}/v1/tides", json={})
+            answer = httpx2.post(f"{running.rest_url}/v1/tides", json={}, verify=False)
             assert (answer.status_code, len(up.asked), proxy.connections) == (200, calls, calls)
             with proxy.refusing():
                 pass
@@ -201,7 +244,7 @@ def faulty_sandbox(name: str, *, every: int = 1) -> SandboxOptions:
 @pytest.mark.parametrize("name", PASSED_ON)
 def test_a_page_that_is_strange_but_sound_is_passed_on_as_it_is(name: str) -> None:
     """A gateway corrects nobody's history: the bytes are the upstream's, on the page after the first one too."""
-    with serving.gateway(sandbox=faulty_sandbox(name)) as running, httpx2.Client(timeout=20) as client:
+    with serving.gateway(sandbox=faulty_sandbox(name)) as running, httpx2.Client(timeout=20, verify=False) as client:
         theirs = f"{running.sandbox_url}/organization/{running.organization_id}/events"
         credential = {"authorization": f"Token {running.sandbox_token}"}
         first = client.get(theirs, params={"pageSize": 5}, headers=credential).json()
@@ -225,11 +268,11 @@ def test_a_fault_of_the_sandbox_is_told_on_both_ports(name: str) -> None:
     for adapter in ("rest", "mcp"):
         with serving.gateway(sandbox=faulty_sandbox(name), settings=quick()) as running:
             if name in {"server-errors", "revoked-token"}:  # these let one answer through first
-                assert httpx2.get(running.route()).status_code == 200
+                assert get(running.route()).status_code == 200
             for status, words in TOLD[name]:
                 began = time.monotonic()
                 if adapter == "rest":
-                    answer = httpx2.get(running.route())
+                    answer = get(running.route())
                     assert (answer.status_code, words in answer.json()["detail"]) == (status, True)
                     said = answer.text
                 else:
@@ -248,7 +291,7 @@ def test_every_fault_of_the_sandbox_has_an_expected_answer() -> None:
 def test_a_passing_fault_of_the_sandbox_leaves_nothing_behind(name: str) -> None:
     """Between its faults the sandbox is answered for as if there were none."""
     with serving.gateway(sandbox=faulty_sandbox(name, every=2), settings=quick()) as running:
-        statuses = [httpx2.get(running.route()).status_code for _ in range(6)]
+        statuses = [get(running.route()).status_code for _ in range(6)]
     assert statuses[0] == 200
     assert statuses.count(200) >= 3
     assert set(statuses) == {200, 504 if name == "slow-body" else 502}
@@ -263,13 +306,13 @@ def test_one_reset_is_not_the_callers_to_know(tmp_path: Path) -> None:
     with stand_in(headers=WITH_LENGTH, body=EVENTS) as up, fault_proxy(up.url) as proxy:
         with serving.gateway(upstream=proxy.url, settings=quick(retries=2)) as running:
             with proxy.broken(on_request(1, fault=reset_at_once)):
-                assert httpx2.get(running.route()).content == EVENTS
+                assert get(running.route()).content == EVENTS
             assert (proxy.requests, len(up.asked)) == (2, 1)
         with serving.gateway(plans=(write,), upstream=proxy.url, settings=quick(retries=2)) as running:
             for fault in (reset_at_once, reset_in_body, closed_unanswered, truncated):
                 before = proxy.requests
                 with proxy.broken(fault):
-                    assert httpx2.post(f"{running.rest_url}/v1/tides", json={}).status_code == 502
+                    assert httpx2.post(f"{running.rest_url}/v1/tides", json={}, verify=False).status_code == 502
                 assert proxy.requests == before + 1
 
 
@@ -277,7 +320,10 @@ def test_a_storm_of_503_is_not_made_worse() -> None:
     """However many callers insist, the upstream sees little more than what they asked for."""
     calls = 100
     with stand_in(status=503, body=b"{}") as up:
-        with serving.gateway(upstream=up.url, settings=quick(retries=2)) as running, httpx2.Client() as client:
+        with (
+            serving.gateway(upstream=up.url, settings=quick(retries=2)) as running,
+            httpx2.Client(verify=False) as client,
+        ):
             assert {client.get(running.route()).status_code for _ in range(calls)} == {502}
         assert calls <= len(up.asked) <= 1.1 * calls + 1
 
@@ -286,7 +332,7 @@ def test_an_upstream_that_keeps_failing_is_left_alone_and_called_again_unaided()
     """The breaker answers in its place, at once and with a time to come back, and lets go when the upstream is back."""
     with stand_in(headers=WITH_LENGTH, body=EVENTS) as up, fault_proxy(up.url) as proxy:
         chosen = quick(breaker_failures=4, breaker_pause=0.3)
-        with serving.gateway(upstream=proxy.url, settings=chosen) as running, httpx2.Client() as client:
+        with serving.gateway(upstream=proxy.url, settings=chosen) as running, httpx2.Client(verify=False) as client:
             with proxy.broken(reset_at_once):
                 assert [client.get(running.route()).status_code for _ in range(4)] == [502] * 4
                 seen, times = proxy.requests, []
@@ -312,7 +358,7 @@ def test_while_the_breaker_rests_a_tool_says_when_to_call_again() -> None:
         with serving.gateway(upstream=up.url, settings=quick(breaker_failures=2, breaker_pause=40)) as running:
             assert [texts(mcp_call(running))[0][:25] for _ in range(2)] == ["The upstream answered 500"] * 2
             result = mcp_call(running)
-            answer = httpx2.get(running.route())
+            answer = get(running.route())
         assert len(up.asked) == 2
     assert result["isError"] is True
     assert "is left alone for a while" in texts(result)[0]
@@ -323,26 +369,10 @@ def test_while_the_breaker_rests_a_tool_says_when_to_call_again() -> None:
 # Callers that share a call, and callers that leave
 
 
-def connected(url: str) -> socket.socket:
-    """A connection to a port."""
-    place = urlsplit(url)
-    return socket.create_connection((place.hostname, place.port), timeout=20)
-
-
 def ask(running: Gateway, path: str = "") -> bytes:
     """A request for the events, or for another path."""
     target = path or urlsplit(running.route()).path
     return f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
-
-
-def answered(connection: socket.socket) -> tuple[int, bytes]:
-    """The next answer on a connection."""
-    stream = connection.makefile("rb")
-    status, length = int(stream.readline().split()[1]), 0
-    while (line := stream.readline()) != b"\r\n":
-        name, _, value = line.partition(b":")
-        length = int(value) if name == b"content-length" else length
-    return status, stream.read(length)
 
 
 def healthy_through(connection: socket.socket, running: Gateway) -> None:
@@ -390,19 +420,6 @@ def _more(connection: socket.socket) -> bytes:
         return b""
 
 
-def mcp_request(running: Gateway) -> bytes:
-    """A tool call as bytes."""
-    name, version = "get-all-events-inside-organization", "2026-07-28"
-    meta = {"io.modelcontextprotocol/protocolVersion": version, "io.modelcontextprotocol/clientCapabilities": {}}
-    params = {"name": name, "arguments": {"organizationId": running.organization_id}, "_meta": meta}
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params})
-    return (
-        "POST /mcp HTTP/1.1\r\nHost: localhost\r\nAccept: application/json, text/event-stream\r\n"
-        f"Content-Type: application/json\r\nMcp-Protocol-Version: {version}\r\nMcp-Method: tools/call\r\n"
-        f"Mcp-Name: {name}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
-    ).encode()
-
-
 @pytest.mark.parametrize("adapter", ["rest", "mcp"])
 @pytest.mark.parametrize(
     "part",
@@ -448,7 +465,7 @@ def test_callers_that_leave_give_back_their_turns(adapter: str) -> None:
             with connected(running.rest_url) as other:
                 healthy_through(other, running)
         up.hang = False
-        eventually(lambda: httpx2.get(running.route()).status_code == 200)
+        eventually(lambda: get(running.route()).status_code == 200)
 
 
 def test_more_calls_than_fit_are_shed_with_a_time_to_come_back() -> None:
@@ -461,7 +478,7 @@ def test_more_calls_than_fit_are_shed_with_a_time_to_come_back() -> None:
             assert up.arrived.wait(10)  # it runs, so the next one waits
         with connected(running.rest_url) as other:
             healthy_through(other, running)
-        refused = httpx2.get(f"{running.route()}?pageSize=3")
+        refused = get(f"{running.route()}?pageSize=3")
         result = mcp_call(running, pageSize=4)
         up.opened.set()
         assert [answered(caller)[0] for caller in callers] == [200, 200]

@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,7 +24,7 @@ from fairlead.settings import Secret
 from serving import Gateway
 from stand_in import stand_in
 from test_cli import started
-from test_faults import SLACK, answered, ask, connected, eventually, mcp_request
+from test_faults import SLACK, answered, ask, connected, eventually, get, mcp_request
 from test_hostile_upstreams import MEGABYTE, resident
 
 TIMEOUT = 0.5  # for headers, for a body, and for a reader to catch up
@@ -270,8 +269,8 @@ def test_trailers_are_no_headers() -> None:
 def test_no_argument_becomes_a_header_or_a_request(value: str) -> None:
     """Whatever an argument holds, the upstream sees one request with the headers of any other."""
     with stand_in() as up, serving.gateway(upstream=up.url) as running:
-        assert httpx2.get(running.route()).status_code == 200
-        httpx2.get(running.route(), params={"triggeredBy": value})
+        assert get(running.route()).status_code == 200
+        get(running.route(), params={"triggeredBy": value})
         names = [set(headers) for _, headers in up.asked]
         assert all(found == names[0] for found in names)
         assert len(up.asked) <= 2
@@ -291,7 +290,7 @@ def test_a_caller_that_sends_no_more_is_done(server: Server, port: str) -> None:
 def test_a_thousand_requests_at_once_are_answered_as_they_are_read(server: Server) -> None:
     """In their order, and without keeping the answers of all of them for a reader that does not come."""
     one = b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n"
-    size = len(httpx2.get(f"{server.gateway.rest_url}/openapi.json").content)
+    size = len(get(f"{server.gateway.rest_url}/openapi.json").content)
     before = resident(server.process.pid, "VmRSS")
     with connected(server.gateway.rest_url) as connection:
         connection.sendall(one * 1_000)
@@ -341,7 +340,7 @@ def test_a_caller_that_reads_slowly_and_steadily_has_its_whole_answer(server: Se
 
 def open_connections(server: Server) -> int:
     """How many connections the REST port has, this one included."""
-    text = httpx2.get(f"{server.gateway.rest_url}/metrics").text
+    text = get(f"{server.gateway.rest_url}/metrics").text
     return int(float(re.findall(r'^fairlead_connections\{[^}]*"rest"[^}]*\} (\S+)', text, re.MULTILINE)[0]))
 
 
@@ -394,7 +393,7 @@ def test_three_thousand_connections_are_taken_at_once_and_the_server_recovers(se
         crowd[-1].sendall(GET + b"\r\n")
         assert answered(crowd[0])[0] == 200
         assert answered(crowd[-1])[0] == 503
-    eventually(lambda: httpx2.get(f"{server.gateway.rest_url}/healthz").status_code == 200)
+    eventually(lambda: get(f"{server.gateway.rest_url}/healthz").status_code == 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 

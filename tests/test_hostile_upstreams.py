@@ -9,7 +9,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 
 import serving
@@ -18,8 +17,7 @@ from fault_proxy import Exchange, Fault, FaultProxy, fault_proxy, saying
 from serving import Gateway
 from stand_in import stand_in
 from test_cli import CALL, on_a_terminal, started
-from test_faults import DEADLINE, SLACK, quick
-from test_mcp import call as mcp_call
+from test_faults import DEADLINE, SLACK, get, mcp_call, quick
 from test_mcp import texts
 
 OK = b'{"events": []}'
@@ -66,7 +64,7 @@ def _hostile() -> Iterator[tuple[FaultProxy, Gateway]]:
 def assert_refused(running: Gateway, status: int, slug: str) -> None:
     """Both ports say that the upstream's answer cannot be used, within the deadline."""
     began = time.monotonic()
-    told = httpx2.get(running.route(), timeout=20)
+    told = get(running.route())
     assert (told.status_code, told.json()["type"]) == (status, f"/docs#problem-{slug}")
     assert mcp_call(running)["isError"] is True
     assert time.monotonic() - began < 2 * (DEADLINE + SLACK)
@@ -75,7 +73,7 @@ def assert_refused(running: Gateway, status: int, slug: str) -> None:
 def assert_next_is_served(proxy: FaultProxy, running: Gateway) -> None:
     """The call after a hostile answer is as good as any."""
     with proxy.broken(saying(answer(OK, JSON))):
-        assert httpx2.get(running.route()).content == OK
+        assert get(running.route()).content == OK
 
 
 TOO_LARGE = {
@@ -145,7 +143,7 @@ def test_an_answer_that_is_not_what_it_says_is_refused(hostile: tuple[FaultProxy
     with proxy.broken(saying(answer(NO_JSON[name], JSON))):
         assert_refused(running, 502, "upstream-invalid")
     with proxy.broken(saying(answer(NO_JSON[name], JSON, status=b"400 Bad Request"))):
-        told = httpx2.get(running.route())
+        told = get(running.route())
         assert (told.status_code, "<" in told.text) == (400, False)
         assert len(told.content) < 10_000
     assert_next_is_served(proxy, running)
@@ -160,7 +158,7 @@ def test_bytes_after_an_answer_are_not_the_next_one(hostile: tuple[FaultProxy, G
         exchange.send(answer(OK + forged, JSON, b"content-length: 14"))
 
     with proxy.broken(fault):
-        assert [httpx2.get(running.route()).content for _ in range(5)] == [OK] * 5
+        assert [get(running.route()).content for _ in range(5)] == [OK] * 5
 
 
 def test_of_two_framings_none_reaches_the_caller(hostile: tuple[FaultProxy, Gateway]) -> None:
@@ -168,7 +166,7 @@ def test_of_two_framings_none_reaches_the_caller(hostile: tuple[FaultProxy, Gate
     proxy, running = hostile
     both = answer(b"e\r\n" + OK + b"\r\n0\r\n\r\n", JSON, b"content-length: 3", b"transfer-encoding: chunked")
     with proxy.broken(saying(both)):
-        told = httpx2.get(running.route())
+        told = get(running.route())
     assert told.status_code == 502 or told.content == OK
     assert told.headers.get_list("content-length") == [str(len(told.content))]
     assert "transfer-encoding" not in told.headers
@@ -180,10 +178,10 @@ def test_a_flood_of_interim_answers_ends_at_the_deadline(hostile: tuple[FaultPro
     proxy, running = hostile
     interim = b"HTTP/1.1 " + status + b"\r\n\r\n"
     with proxy.broken(saying(interim * 3 + answer(OK, JSON))):
-        assert httpx2.get(running.route()).content == OK
+        assert get(running.route()).content == OK
     began = time.monotonic()
     with proxy.broken(endless(b"", interim * 100)):
-        assert httpx2.get(running.route(), timeout=20).status_code in {502, 504}
+        assert get(running.route()).status_code in {502, 504}
     assert time.monotonic() - began < DEADLINE + SLACK
     assert_next_is_served(proxy, running)
 
@@ -198,7 +196,7 @@ def test_no_redirect_is_followed(hostile: tuple[FaultProxy, Gateway], status: by
         for place in (b"http://169.254.169.254/latest/meta-data/", neighbour.url.encode(), b"//evil.example", b"/x"):
             before = proxy.requests
             with proxy.broken(saying(answer(b"", b"location: " + place, b"upgrade: x", status=status))):
-                told = httpx2.get(running.route())
+                told = get(running.route())
             assert (told.status_code, told.json()["type"]) == (502, "/docs#problem-upstream-invalid")
             assert proxy.requests == before + 1
             assert "location" not in told.headers
@@ -223,7 +221,7 @@ def test_of_an_upstreams_headers_only_the_useful_ones_are_passed_on(hostile: tup
         exchange.close()
 
     with proxy.broken(fault):
-        told = [httpx2.get(running.route()) for _ in range(2)][1]
+        told = [get(running.route()) for _ in range(2)][1]
     assert told.content == OK
     kept = {"etag", "content-type", "content-length", "date", "x-content-type-options", "content-security-policy"}
     assert set(told.headers) - {"x-request-id"} == kept
@@ -253,7 +251,7 @@ def test_hostile_text_is_passed_on_as_data(hostile: tuple[FaultProxy, Gateway], 
     said = {"events": [{"target_name": HOSTILE_TEXTS[name]}]}
     body = json.dumps(said, ensure_ascii=False).encode()
     with proxy.broken(saying(answer(body, f"content-type: {media_type}".encode()))):
-        told = httpx2.get(running.route())
+        told = get(running.route())
         result = mcp_call(running)
     assert (told.content, told.headers["content-type"]) == (body, media_type)
     assert told.headers["content-security-policy"] == "sandbox; default-src 'none'"
@@ -269,7 +267,7 @@ def test_hostile_text_in_an_error_is_a_sentence_and_no_more(hostile: tuple[Fault
     for text in (*HOSTILE_TEXTS.values(), "x" * 500_000):
         body = json.dumps({"detail": text}).encode()
         with proxy.broken(saying(answer(body, JSON, status=b"400 <b>Bad</b>"))):
-            told = httpx2.get(running.route())
+            told = get(running.route())
             result = mcp_call(running)
         assert (told.status_code, told.headers["content-type"]) == (400, "application/problem+json")
         assert told.headers["x-content-type-options"] == "nosniff"
@@ -316,11 +314,11 @@ def test_no_answer_takes_more_memory_than_its_bound() -> None:
             base, mcp = (re.findall(rf"{name} +(http\S+)", text)[0] for name in ("REST", "MCP"))
             running = Gateway(base, mcp, None, DEMO_ORGANIZATION_ID)
             calls: tuple[Callable[[], object], ...] = (
-                lambda: httpx2.get(running.route(), timeout=20).json()["status"],
+                lambda: get(running.route()).json()["status"],
                 lambda: mcp_call(running)["isError"],
             )
             with proxy.broken(saying(answer(OK, JSON))):
-                assert httpx2.get(running.route()).content == OK
+                assert get(running.route()).content == OK
                 mcp_call(running)
             before = resident(process.pid, "VmRSS")
             no_json = {name: saying(answer(body, JSON)) for name, body in NO_JSON.items()}

@@ -39,7 +39,7 @@ def post(url: str, method: str, accept: str = ACCEPT, /, **params: object) -> di
         "jsonrpc": "2.0",
         "id": next(_ids),
         "method": method,
-        "params": {**params, "_meta": meta | (params.get("_meta") or {})},
+        "params": {"_meta": META, **params},
     }
     # Written with escapes, so that a lone surrogate can be sent as a hostile client would.
     answer: dict[str, object] = httpx2.post(url, content=json.dumps(body), headers=headers, timeout=20).json()

@@ -28,7 +28,6 @@ capability:
     tools: [{{name: tides, call: sea.tides}}]
 """
 GUARDED = "authentication: {type: bearer, token: '{{env.CALLERS}}'}"
-BROKEN = "naftiko: 1.0.0-alpha2\ncapability:\n  consumes: []\n  exposes:\n  - {type: rest, recources: []}\n"
 
 
 def text_of(
@@ -36,6 +35,9 @@ def text_of(
 ) -> str:
     """The document with this title and these paths."""
     return _DOCUMENT.format(title=title, path=path, upstream=upstream, rest=rest, mcp=mcp)
+
+
+BROKEN = text_of().replace("    resources:\n    - path: /v1", "    recources:\n    - path: /v1")
 
 
 def replace_whole(file: Path, text: str) -> None:
