@@ -28,6 +28,7 @@ from fairlead.expose.http import Answer, Request, Response, problem_response, re
 from fairlead.expose.limits import Limits
 from fairlead.expose.problems import internal_error
 from fairlead.expose.records import record_fault
+from fairlead.upstream.departure import Departure, departing
 
 Handler: TypeAlias = Callable[[Request, "Connection"], Awaitable[None]]
 
@@ -70,6 +71,7 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_chunked",
+        "_departure",
         "_head",
         "_head_bytes",
         "_headers",
@@ -97,6 +99,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._parser = httptools.HttpRequestParser(self)
         self._task: asyncio.Task[None] | None = None
+        self._departure = Departure()
         self._waiting: deque[tuple[Request, bool]] = deque()
         self._refusal: FairleadError | None = None
         self._resumed: asyncio.Future[None] | None = None
@@ -152,7 +155,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _exc: Exception | None) -> None:
         """End the request nobody waits for any more."""
         self._waiting.clear()
-        if self._task is not None:
+        if self._task is not None and self._departure.ends():
             self._task.cancel()
         self._port.left(self)
 
@@ -248,6 +251,7 @@ class Connection(asyncio.Protocol):
             self.deadline = self._port.loop.time() + wait
 
     async def _answer(self, request: Request) -> None:
+        departing.set(self._departure)
         try:
             if self._surplus:
                 raise Overloaded("This server has as many connections as it takes.", retry_after=1)
