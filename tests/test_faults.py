@@ -70,9 +70,9 @@ FAULTY: dict[str, tuple[Fault, tuple[int, str, str]]] = {
     "reset after answers": (reset_after(0), UNREACHABLE),
     "closed unanswered": (closed_unanswered, UNREACHABLE),
     "truncated": (truncated, INVALID),
-    "garbage": (saying(b"\x00\xff garbage\r\n\r\n"), UNREACHABLE),
-    "another protocol": (saying(b"SSH-2.0-OpenSSH_9.9\r\n"), UNREACHABLE),
-    "TLS": (saying(b"\x15\x03\x01\x00\x02\x02\x46"), UNREACHABLE),
+    "garbage": (saying(b"\x00\xff garbage\r\n\r\n"), INVALID),
+    "another protocol": (saying(b"SSH-2.0-OpenSSH_9.9\r\n"), INVALID),
+    "TLS": (saying(b"\x15\x03\x01\x00\x02\x02\x46"), INVALID),
 }
 
 

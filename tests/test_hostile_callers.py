@@ -332,10 +332,11 @@ def test_a_caller_that_reads_slowly_and_steadily_has_its_whole_answer(server: Se
         caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         caller.sendall(ask(server.gateway))
         size, began = 0, time.monotonic()
-        while time.monotonic() - began < 3 * TIMEOUT:
-            size += len(caller.recv(65_536))
-            select.select([], [], [], 0.01)
-        assert len(heard(caller)) + size > len(LARGE)
+        while size < len(LARGE) and (part := heard_now(caller)):
+            size += len(part)
+            select.select([], [], [], 0.01)  # so thin is the line
+        assert size > len(LARGE)
+        assert time.monotonic() - began > TIMEOUT
 
 
 def open_connections(server: Server) -> int:
@@ -372,9 +373,9 @@ def test_memory_stays_when_callers_send_without_end(server: Server) -> None:
     """Headers, trailers, extensions and bodies at full speed, all at one time, take no more than their bounds."""
     before = resident(server.process.pid, "VmHWM")
     with ThreadPoolExecutor() as pool:
-        floods = [pool.submit(flooded, server.url(port), *flood) for port in PORTS for flood in FLOODS]
+        floods = [pool.submit(flooded, server.gateway.rest_url, *flood) for flood in FLOODS]
     assert max(flood.result() for flood in floods) < 8  # of which 2 are for reading the refusal
-    assert resident(server.process.pid, "VmHWM") - before < (4 + 4 + 24) * MEGABYTE  # two bodies, and all the others
+    assert resident(server.process.pid, "VmHWM") - before < 32 * MEGABYTE  # a body of 4 MB is allowed
     assert_next_is_served(server)
 
 

@@ -306,7 +306,7 @@ def test_the_command_imports_no_server_to_check_a_document() -> None:
         "from fairlead.cli.main import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "heavy = {'mcp', 'uvicorn', 'pyreqwest', 'jsonschema_rs', 'jinja2', 'structlog', 'sqlite3'}\n"
+        "heavy = {'mcp', 'uvicorn', 'ry', 'jsonschema_rs', 'jinja2', 'structlog', 'sqlite3'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

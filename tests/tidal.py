@@ -37,7 +37,7 @@ def text_of(
     return _DOCUMENT.format(title=title, path=path, upstream=upstream, rest=rest, mcp=mcp)
 
 
-BROKEN = text_of().replace("    resources:\n    - path: /v1", "    recources:\n    - path: /v1")
+BROKEN = text_of().replace("call: sea.tides", "call: sea.tidez")
 
 
 def replace_whole(file: Path, text: str) -> None:

@@ -15,6 +15,10 @@ def main() -> None:
     # something to finish, replace this once they answer.
     signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(EXIT_INTERRUPTED))
     _open_standard_streams()
+    # The HTTP client would write records of its own to standard error, and abort when nobody reads it any more.
+    os.environ["RYLOG"] = "00"
+    for louder in ("RYTRACE", "RYDEBUG"):
+        os.environ.pop(louder, None)
     try:
         from fairlead.cli.commands import run_commands
 

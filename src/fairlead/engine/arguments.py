@@ -15,6 +15,10 @@ from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.source import JsonValue
 
+# Linear in the text: with the longest text one is tried on, no pattern of a document takes more than a fraction of a
+# second. A pattern that looks around or back cannot be tried so, and is refused.
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=1_000_000)
+_LONGEST_TEXT = 16_000
 _ARTICLES: Mapping[str, str] = {
     "string": "a string", "integer": "a whole number", "number": "a number", "boolean": "true or false",
     "array": "a list", "object": "an object",
@@ -32,6 +36,7 @@ class ArgumentCheck:
 
     parameters: Mapping[str, Parameter]
     validator: jsonschema_rs.Validator
+    patterned: tuple[str, ...]
 
     def check(self, arguments: Arguments, faults: Sequence[ArgumentFault] = ()) -> Arguments:
         """The arguments without those that are null, which counts as absent.
@@ -40,6 +45,11 @@ class ArgumentCheck:
         unknown names, missing ones, wrong types and values among the rest.
         """
         given = self.present(arguments)
+        for name in self.patterned:
+            value = given.get(name)
+            if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+                fault = ArgumentFault(name, f"is longer than the {_LONGEST_TEXT:,} characters it may have")
+                raise InvalidArguments((*faults, fault))
         try:
             if not faults and self.validator.is_valid(given):
                 return given
@@ -73,12 +83,16 @@ class ArgumentCheck:
 def argument_check(operation: Operation) -> ArgumentCheck:
     """The check of an operation; a pattern of the document that does not compile raises ConfigurationError."""
     try:
-        validator = jsonschema_rs.validator_for(arguments_schema(operation.parameters), validate_formats=True)
+        schema = arguments_schema(operation.parameters)
+        validator = jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_PATTERNS)
     except (ValueError, jsonschema_rs.ValidationError) as failure:
         raise ConfigurationError(
-            f"The inputs of `{operation.name}` make no valid schema.", detail=str(failure)
+            f"The inputs of `{operation.name}` make no valid schema.",
+            detail=str(failure),
+            remedy="A pattern can look neither around nor back, and has to be small.",
         ) from failure
-    return ArgumentCheck({parameter.name: parameter for parameter in operation.parameters}, validator)
+    patterned = tuple(parameter.name for parameter in operation.parameters if parameter.pattern is not None)
+    return ArgumentCheck({parameter.name: parameter for parameter in operation.parameters}, validator, patterned)
 
 
 def unknown_argument(name: str, known: Iterable[str]) -> ArgumentFault:
