@@ -325,7 +325,6 @@ def test_a_caller_that_does_not_read_its_answer_is_let_go(server: Server, port: 
     assert_next_is_served(server)
 
 
-@pytest.mark.xfail(strict=True, reason="the time to read an answer is for all of it, and not between two reads")
 def test_a_caller_that_reads_slowly_and_steadily_has_its_whole_answer(server: Server) -> None:
     """A thin line is no attack."""
     with connected(server.gateway.rest_url) as caller:

@@ -165,7 +165,7 @@ def test_a_thousand_reloads_under_load_lose_no_request(tmp_path: Path) -> None:
         loaded(server.running.rest_url, server.running.mcp_url) as load,
     ):
         server.reload()
-        assert done.wait(60)
+        assert done.wait(120)
         until(lambda: sum(server.counted().values()) == wanted, "every reload was counted")
         counted = server.counted()
     assert load.lost == []

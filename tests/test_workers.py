@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -294,5 +295,25 @@ def test_a_hangup_while_a_server_starts_does_not_end_it(tmp_path: Path) -> None:
         process.send_signal(signal.SIGHUP)
         assert any("documents reloaded" in line for line in process.stderr)
         process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=DEADLINE)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_ends_with_its_terminal(tmp_path: Path, workers: str) -> None:
+    """A closed terminal sends the signal that means a reload; a server nobody can stop any more would keep the ports."""
+    document = tmp_path / "tides.yaml"
+    document.write_text(text_of())
+    master, slave = pty.openpty()
+    ports = ("--rest-port", "0", "--mcp-port", "0", "--workers", workers)
+    command = [sys.executable, "-m", "fairlead", "serve", document, "--upstream", "http://127.0.0.1:1", *ports]
+    with subprocess.Popen(
+        command, stdin=slave, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment()
+    ) as process:
+        os.close(slave)
+        assert process.stdout is not None
+        assert any("curl" in line for line in process.stdout)
+        os.close(master)
+        process.send_signal(signal.SIGHUP)
         process.communicate(timeout=DEADLINE)
     assert process.returncode == 0

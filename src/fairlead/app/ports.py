@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
 import time
@@ -126,6 +127,19 @@ def stop_on_signal(servers: Sequence[Server], behind: Sequence[Server] = ()) -> 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal)
     return stop
+
+
+def reload_or_end(reload: Callable[[], None]) -> Callable[[], None]:
+    """What SIGHUP is to do: reload, or end a server whose terminal was closed, which sends the same signal."""
+    attended = os.isatty(0)
+
+    def hung_up() -> None:
+        if attended and not os.isatty(0):
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            reload()
+
+    return hung_up
 
 
 def reload_on_signal(reload: Callable[[], None]) -> None:

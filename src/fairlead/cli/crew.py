@@ -12,7 +12,7 @@ from socket import socket
 
 from fairlead.app.checks import check_servable
 from fairlead.app.options import ServeOptions
-from fairlead.app.ports import Listeners, address_of, bound, bound_together
+from fairlead.app.ports import Listeners, address_of, bound, bound_together, reload_or_end
 from fairlead.app.posts import Post, serve_as_worker, serve_sandbox
 from fairlead.app.workers import Crew, supervise
 from fairlead.cli.failures import exit_status
@@ -75,12 +75,17 @@ def serve_with_workers(options: ServeOptions, workers: int, announce: Announce, 
             sockets=tuple(listener for each in sockets.workers for listener in (each.rest, each.mcp)),
             grace=options.settings.grace_period,
             ready=lambda: announce(options, urls[0], urls[1] + MCP_PATH, sandbox_url),
-            reload=latest.renew,
-            draining=lambda: say("Finishing the calls in flight…", err=True),
+            reload=reload_or_end(latest.renew),
+            draining=_say_draining,
             retired=lambda number: retire(folder, number),
             watch=options.watch,
         )
         return supervise(crew)
+
+
+def _say_draining() -> None:
+    with contextlib.suppress(OSError):  # a terminal that was closed
+        say("Finishing the calls in flight…", err=True)
 
 
 def _shared_out(options: ServeOptions, workers: int, folder: Path, sandbox_url: str | None) -> ServeOptions:

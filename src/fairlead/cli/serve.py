@@ -195,12 +195,12 @@ async def _serve(options: ServeOptions, *, any_sandbox_port: bool) -> None:
 
 
 async def _serve_until_signal(options: ServeOptions) -> None:
-    from fairlead.app.ports import reload_on_signal, stop_on_signal
+    from fairlead.app.ports import reload_on_signal, reload_or_end, stop_on_signal
     from fairlead.app.serving import serving
 
     async with serving(options) as running:
         stop = stop_on_signal(running.servers, running.behind)
-        reload_on_signal(running.reload)
+        reload_on_signal(reload_or_end(running.reload))
         _announce(options, running.rest_url, running.mcp_url, running.sandbox_url)
         await stop.wait()
         say("Finishing the calls in flight…", err=True)

@@ -39,6 +39,7 @@ _BODILESS = frozenset({204, 304})
 _NOTHING, _HEAD, _BODY = range(3)
 _MOST_WAITING = 16
 _LINGER = 2.0
+_LEAST_PROGRESS = 64 * 1024
 
 
 class Port:
@@ -89,6 +90,7 @@ class Connection(asyncio.Protocol):
         "_target",
         "_task",
         "_transport",
+        "_unsent",
         "_waiting",
         "deadline",
         "remote",
@@ -134,7 +136,8 @@ class Connection(asyncio.Protocol):
         """Parse what came; a request that cannot be parsed is refused, and the connection closed after it."""
         if self._refusal is not None or self._lingering:
             return
-        if self._reading == _NOTHING and self._task is None:
+        # Empty lines before a request are not its beginning, and buy no further time.
+        if self._reading == _NOTHING and self._task is None and not self._head_bytes:
             self.deadline = self._port.loop.time() + self._port.limits.header_timeout
         self._head_bytes += len(data)
         try:
@@ -145,7 +148,7 @@ class Connection(asyncio.Protocol):
             cause = failure.__context__
             self._refuse(cause if isinstance(cause, FairleadError) else RequestMalformed("This is not HTTP/1.1."))
             return
-        if self._reading == _HEAD and self._head_bytes > self._port.limits.max_header_bytes:
+        if self._head_bytes > self._port.limits.max_header_bytes:
             self._refuse(self._too_long())
 
     def eof_received(self) -> bool:
@@ -162,6 +165,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The caller reads slower than we write: it has a bounded time to catch up."""
         self._paused = True
+        self._unsent = self._transport.get_write_buffer_size()
         self.deadline = self._port.loop.time() + self._port.limits.write_timeout
 
     def resume_writing(self) -> None:
@@ -195,21 +199,29 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Refuse what is too large before it is read, and let a caller that asks first send its body."""
         self._reading = _BODY
-        if sum([len(name) + len(value) for name, value in self._headers]) > self._port.limits.max_header_bytes:
-            raise self._too_long()
-        expects = False
+        limits, size, hosts, expects = self._port.limits, 0, 0, False
         for name, value in self._headers:
-            if name == b"content-length" and int(value) > self._port.limits.max_request_bytes:
+            size += len(name) + len(value)
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length" and int(value) > limits.max_request_bytes:
                 raise self._too_large()
-            if name == b"expect":
+            elif name == b"expect":
                 expects = value.lower() == b"100-continue"
+        if size > limits.max_header_bytes:
+            raise self._too_long()
+        if hosts > 1:
+            raise RequestMalformed("There is more than one Host header.")
+        if self._parser.get_http_version() not in {"1.0", "1.1"}:
+            raise RequestMalformed("This is not HTTP/1.1.")
         if self._task is None:
             self.deadline = self._port.loop.time() + self._port.limits.body_timeout
             if expects:
                 self._transport.write(_CONTINUE)
 
     def on_body(self, body: bytes) -> None:
-        """Take a part of the body."""
+        """Take a part of the body; what comes between its parts is bounded like a head."""
+        self._head_bytes = 0
         self._size += len(body)
         if self._size > self._port.limits.max_request_bytes:
             raise self._too_large()
@@ -344,7 +356,12 @@ class Connection(asyncio.Protocol):
 
     def expire(self) -> None:
         """End what took longer than its deadline."""
-        if self._lingering or self._transport.get_write_buffer_size():
+        unsent = self._transport.get_write_buffer_size()
+        if self._paused and unsent <= self._unsent - _LEAST_PROGRESS:
+            # A thin line is no attack: the time is for each part of an answer, not for all of it.
+            self._unsent = unsent
+            self.deadline = self._port.loop.time() + self._port.limits.write_timeout
+        elif self._lingering or unsent:
             self._transport.abort()
         elif self._reading == _NOTHING:
             self._transport.close()

@@ -12,6 +12,7 @@ from fairlead.expose.connection import Connection, Handler, Port
 from fairlead.expose.limits import Limits
 
 _SWEEP = 0.25
+_BACKLOG = 2048
 
 
 class Server(Port):
@@ -27,7 +28,8 @@ class Server(Port):
 
     async def listen(self, listener: socket.socket) -> None:
         """Take connections of a bound socket from now on."""
-        self._listener = await self.loop.create_server(lambda: Connection(self), sock=listener)
+        # asyncio listens again, with a backlog of its own.
+        self._listener = await self.loop.create_server(lambda: Connection(self), sock=listener, backlog=_BACKLOG)
         self._sweep()
 
     def _sweep(self) -> None:
