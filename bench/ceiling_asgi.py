@@ -6,7 +6,7 @@ import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from pyreqwest.client import Client, ClientBuilder
+from ry import Client
 
 _URL, _AUTHORIZATION = os.environ["BENCH_URL"], os.environ["BENCH_AUTHORIZATION"]
 _clients: list[Client] = []
@@ -18,10 +18,9 @@ async def app(
     """Answer every request with the upstream's page."""
     if not _clients:
         # The client belongs to the loop that serves, so it is made on the first request.
-        _clients.append(ClientBuilder().follow_redirects(False).referer(False).no_proxy().build())
-    request = _clients[0].request("GET", _URL).header("Authorization", _AUTHORIZATION)
-    async with request.build_streamed() as answer:
-        body = bytes(await answer.bytes())
+        _clients.append(Client(redirect=None, referer=False))
+    answer = await _clients[0].get(_URL, headers={"Authorization": _AUTHORIZATION})
+    body = bytes(await answer.bytes())
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

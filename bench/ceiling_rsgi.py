@@ -6,7 +6,7 @@ import asyncio
 import os
 from typing import Protocol
 
-from pyreqwest.client import ClientBuilder
+from ry import Client
 
 _URL, _AUTHORIZATION = os.environ["BENCH_URL"], os.environ["BENCH_AUTHORIZATION"]
 
@@ -22,12 +22,11 @@ class App:
     """The application, with one client for as long as it serves."""
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._client = ClientBuilder().follow_redirects(False).referer(False).no_proxy().build()
+        self._client = Client(redirect=None, referer=False)
 
     async def __rsgi__(self, scope: object, protocol: Answering) -> None:
-        request = self._client.request("GET", _URL).header("Authorization", _AUTHORIZATION)
-        async with request.build_streamed() as answer:
-            body = bytes(await answer.bytes())
+        answer = await self._client.get(_URL, headers={"Authorization": _AUTHORIZATION})
+        body = bytes(await answer.bytes())
         protocol.response_bytes(answer.status, [("content-type", "application/json")], body)
 
 

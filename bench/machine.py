@@ -15,7 +15,7 @@ from bench.nginx import nginx_program
 from bench.processes import CannotMeasure
 
 _PACKAGES = (
-    "fairlead", "uvicorn", "uvloop", "httptools", "granian", "ry", "pyreqwest", "mcp", "fastmcp", "fastapi", "pydantic",
+    "fairlead", "uvicorn", "uvloop", "httptools", "granian", "ry", "mcp", "fastmcp", "fastapi", "pydantic",
     "httpx", "httpx2", "aiohttp",
 )  # fmt: skip
 

@@ -17,8 +17,8 @@ from bench.upstream import AUTHORIZATION, PATH, QUERY, Page
 
 DIRECT = "upstream, called directly"
 NGINX = "nginx `proxy_pass`"
-RSGI = "bare granian RSGI + pyreqwest"
-ASGI = "bare uvicorn ASGI + pyreqwest"
+RSGI = "bare granian RSGI + ry"
+ASGI = "bare uvicorn ASGI + ry"
 HTTPX = "FastAPI + httpx"
 AIOHTTP = "FastAPI + aiohttp"
 FAIRLEAD = "Fairlead"

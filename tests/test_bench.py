@@ -161,7 +161,8 @@ def test_a_profile_counts_a_function_once_in_each_stack() -> None:
     assert stacks.total == 4
     assert stacks.own == {"f (b.py)": 3, "g (b.py)": 1}
     assert stacks.within == {"run (a.py)": 4, "f (b.py)": 3, "g (b.py)": 1}
-    profile = Profile(seconds=10, threads={"fairlead": CpuTime(60, 20), "pyreqwest": CpuTime(15, 5)}, stacks=stacks)
+    threads = {"fairlead": CpuTime(60, 20), "tokio-rt-worker": CpuTime(15, 5)}
+    profile = Profile(seconds=10, threads=threads, stacks=stacks)
     report = render_profile(profile, CONDITIONS)
     assert "| `fairlead`         | 60%      | 20%    |" in report
     assert "`run (a.py)`" not in report
