@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -65,7 +66,13 @@ def server_process(*arguments: str | Path, env: dict[str, str] | None = None) ->
     """`fairlead serve` on free ports with JSON records, until it says where it answers; killed on exit."""
     command = [sys.executable, "-m", "fairlead", "serve", "--rest-port", "0", "--mcp-port", "0", *map(str, arguments)]
     variables = environment({"PYTHONUNBUFFERED": "1", "FAIRLEAD_LOG_FORMAT": "json"} | (env or {}))
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables) as process:
+    with (
+        # A server that is killed leaves the folder of its workers behind.
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as variables["TMPDIR"],
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables, process_group=0
+        ) as process,
+    ):
         # Whatever waits for its output would otherwise wait for ever.
         guard = threading.Timer(2 * DEADLINE, process.kill)
         guard.start()

@@ -127,14 +127,18 @@ def test_a_worker_that_is_told_to_end_drains_and_is_replaced(tmp_path: Path) -> 
         assert other in server.workers()
 
 
-def test_calls_in_flight_of_all_workers_are_answered_before_the_server_ends(tmp_path: Path) -> None:
-    """SIGTERM to the parent drains its workers; the status is 0."""
+@pytest.mark.parametrize("to_all", [False, True])
+def test_calls_in_flight_of_all_workers_are_answered_before_the_server_ends(tmp_path: Path, to_all: bool) -> None:
+    """SIGTERM to the parent drains its workers, and so does Ctrl-C, which the terminal sends to all of them."""
     env = {"FAIRLEAD_CACHE_TTL": "0"}
     with crew(tmp_path, gate=True, env=env) as (server, up), connections(server, 16) as callers:
         for index, caller in enumerate(callers):  # each its own, so that none shares another's answer
             caller.sendall(REQUEST.replace(b"/v1/tides", b"/v1/tides?station=%d" % index))
         until(lambda: len(up.asked) == len(callers), "every call is in flight")
-        server.process.send_signal(signal.SIGTERM)
+        if to_all:
+            os.killpg(server.process.pid, signal.SIGINT)
+        else:
+            server.process.send_signal(signal.SIGTERM)
         server.record("Finishing the calls in flight…")
         up.opened.set()
         for caller in callers:
@@ -301,7 +305,7 @@ def test_a_hangup_while_a_server_starts_does_not_end_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_server_ends_with_its_terminal(tmp_path: Path, workers: str) -> None:
-    """A closed terminal sends the signal that means a reload; a server nobody can stop any more would keep the ports."""
+    """A closed terminal sends the signal that means a reload, and a server that nobody sees would keep the ports."""
     document = tmp_path / "tides.yaml"
     document.write_text(text_of())
     master, slave = pty.openpty()

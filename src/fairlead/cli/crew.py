@@ -18,7 +18,7 @@ from fairlead.app.workers import Crew, supervise
 from fairlead.cli.failures import exit_status
 from fairlead.cli.running import run
 from fairlead.cli.terminal import say
-from fairlead.errors import CannotListen, FairleadError
+from fairlead.errors import CannotListen, ConfigurationError
 from fairlead.expose.mcp import MCP_PATH
 from fairlead.telemetry.registry import retire
 
@@ -50,7 +50,8 @@ class _Latest:
         """Read the documents again; the workers, who do the same, say what is wrong with them."""
         if self.options.compile is None:
             return
-        with contextlib.suppress(FairleadError):
+        # A fault that a document sets off must not end the one process that looks after the others.
+        with contextlib.suppress(Exception):
             plans = self.options.compile()
             check_servable(plans, self.options)
             self.options = replace(self.options, plans=plans)
@@ -61,7 +62,7 @@ def serve_with_workers(options: ServeOptions, workers: int, announce: Announce, 
     check_servable(options.plans, options)
     with contextlib.ExitStack() as stack:
         sockets = _bound_for(workers, options, stack, any_sandbox_port=any_sandbox_port)
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fairlead-", ignore_cleanup_errors=True)))
+        folder = _shared_folder(stack)
         urls = [address_of(listener, options.host) for listener in (sockets.workers[0].rest, sockets.workers[0].mcp)]
         sandbox_url = address_of(sockets.sandbox, "127.0.0.1") if sockets.sandbox else None
         latest = _Latest(_shared_out(options, workers, folder, sandbox_url))
@@ -81,6 +82,19 @@ def serve_with_workers(options: ServeOptions, workers: int, announce: Announce, 
             watch=options.watch,
         )
         return supervise(crew)
+
+
+def _shared_folder(stack: contextlib.ExitStack) -> Path:
+    """Where the workers show each other their numbers, until the server ends."""
+    try:
+        folder = tempfile.TemporaryDirectory(prefix="fairlead-", ignore_cleanup_errors=True)
+    except OSError as failure:
+        raise ConfigurationError(
+            "There is no folder where the workers could show each other their numbers.",
+            detail=str(failure),
+            remedy="Let TMPDIR name one that this user may write.",
+        ) from failure
+    return Path(stack.enter_context(folder))
 
 
 def _say_draining() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -124,12 +125,9 @@ class Capability:
     tools: tuple[ToolCard, ...]
 
 
-def render_pages(
-    plans: Sequence[Plan], *, mcp_url: str, asked: Asked, version: str, stdio: str = ""
-) -> Mapping[str, StaticPage]:
-    """Every page and file of the user interface, by URL path; `stdio` is shown to MCP clients that start us."""
-    remote = http_client(client_name(plans), mcp_url, asked.mcp)
-    configurations = [("Over HTTP, from this server", remote), ("Over stdio, started by the client", stdio)]
+@functools.cache
+def _environment() -> Environment:
+    """The templates, compiled once: a reload renders them again."""
     environment = Environment(
         loader=PackageLoader("fairlead.expose"),
         autoescape=True,
@@ -137,6 +135,17 @@ def render_pages(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters |= {"prose": _prose, "number": _number, "json": _text}
+    return environment
+
+
+def render_pages(
+    plans: Sequence[Plan], *, mcp_url: str, asked: Asked, version: str, stdio: str = ""
+) -> Mapping[str, StaticPage]:
+    """Every page and file of the user interface, by URL path; `stdio` is shown to MCP clients that start us."""
+    remote = http_client(client_name(plans), mcp_url, asked.mcp)
+    configurations = [("Over HTTP, from this server", remote), ("Over stdio, started by the client", stdio)]
+    environment = _environment()
     context = {
         "capabilities": _capabilities(plans),
         "mcp_url": mcp_url,
@@ -146,7 +155,6 @@ def render_pages(
         "version": version,
         "problems": PROBLEM_KINDS,
     }
-    environment.filters |= {"prose": _prose, "number": _number, "json": _text}
     pages = {
         path: StaticPage(_HTML, environment.get_template(name).render(context).encode(), _HEADERS)
         for path, name in (("/", "page.html"), ("/docs", "docs.html"))
