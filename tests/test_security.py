@@ -105,6 +105,35 @@ def test_with_a_token_set_callers_need_it_on_both_ports() -> None:
             assert httpx2.get(running.rest_url + path).status_code == 200
 
 
+def test_there_is_no_session_that_could_be_anothers() -> None:
+    """No answer names one, and one that a caller names means nothing: every request shows its own credential."""
+    greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "a", "version": "1"}}
+    body = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}
+    older = MODERN | {"mcp-protocol-version": "2025-11-25", "authorization": "Bearer open-sesame"}
+    chosen = serving.settings_for_tests(api_token=Secret("open-sesame"))
+    with serving.gateway(settings=chosen) as running:
+        greeted = httpx2.post(running.mcp_url, json=body, headers=older)
+        assert greeted.status_code == 200
+        assert "mcp-session-id" not in greeted.headers
+        named = {"mcp-session-id": "0" * 32}
+        assert tools_list(running.mcp_url, **named).status_code == 401
+        assert tools_list(running.mcp_url, authorization="Bearer open-sesame", **named).status_code == 200
+
+
+def test_a_pinned_organization_is_the_only_one_for_tools_too() -> None:
+    """Whatever a model writes, the upstream is asked for the pinned one or not at all."""
+    own, other = DEMO_ORGANIZATION_ID, DEMO_ORGANIZATION_ID.replace("5", "6")
+    with stand_in() as up, serving.gateway(upstream=up.url, pins=(f"organizationId={own}",)) as running:
+        assert "organizationId" not in tools_list(running.mcp_url).text
+        for given in (own, other):
+            refused = tools_call(Gateway(running.rest_url, running.mcp_url, None, given))
+            assert "`organizationId` is not a parameter" in refused
+        assert httpx2.get(f"{running.rest_url}/v1/organization/{other}/events").status_code == 404
+        assert up.asked == []
+        assert httpx2.get(running.route()).status_code == 200
+        assert [line.partition("?")[0] for line, _ in up.asked] == [f"GET /organization/{own}/events"]
+
+
 def test_a_callers_credentials_never_travel_upstream() -> None:
     """No token passthrough: neither the inbound token nor cookies reach the upstream."""
     chosen = serving.settings_for_tests(api_token=Secret("open-sesame"))

@@ -25,6 +25,8 @@ _VERSION, _CAPABILITIES, _CLIENT = f"{_PREFIX}protocolVersion", f"{_PREFIX}clien
 _ENVELOPE = frozenset({"jsonrpc", "id", "method", "params"})
 _PARAMS = frozenset({"name", "arguments", "_meta"})
 _META = frozenset({_VERSION, _CAPABILITIES, _CLIENT, "progressToken", "traceparent", "tracestate"})
+_ACCEPT = frozenset({b"application/json", b"text/event-stream"})
+_CLIENT_TEXTS = frozenset({"name", "version", "title"})
 _ROUTING = (b"mcp-protocol-version", b"mcp-method", b"mcp-name", b"accept", b"content-type")
 _JSON = (("content-type", "application/json"),)
 
@@ -91,7 +93,7 @@ def plain_call(request: Request) -> PlainCall | None:
             and meta[_VERSION] == REVISION
             and _known_capabilities(meta[_CAPABILITIES])
             and _known_client(meta.get(_CLIENT))
-            and type(meta.get("progressToken")) in (str, int, type(None))
+            and type(meta.get("progressToken", "")) in (str, int)
             and message.keys() <= _ENVELOPE
             and params.keys() <= _PARAMS
             and meta.keys() <= _META
@@ -114,14 +116,12 @@ def _named(headers: Headers) -> str | None:
             routing[name] = value
         elif name.startswith(b"mcp-param-"):
             return None
-    accept = routing.get(b"accept", b"")
+    accept = {kind.strip() for kind in routing.get(b"accept", b"").split(b",")}
     if (
         routing.get(b"mcp-protocol-version") != REVISION.encode()
         or routing.get(b"mcp-method") != b"tools/call"
         or routing.get(b"content-type") != b"application/json"
-        or b"application/json" not in accept
-        or b"text/event-stream" not in accept
-        or b";" in accept
+        or not accept >= _ACCEPT
     ):
         return None
     tool = routing.get(b"mcp-name", b"").decode("latin-1")
@@ -136,4 +136,8 @@ def _known_capabilities(value: JsonValue) -> bool:
 def _known_client(value: JsonValue) -> bool:
     if value is None:
         return True
-    return isinstance(value, dict) and all(isinstance(value.get(key), str) for key in ("name", "version"))
+    return (
+        isinstance(value, dict)
+        and {"name", "version"} <= value.keys() <= _CLIENT_TEXTS
+        and all(isinstance(text, str) for text in value.values())
+    )

@@ -21,6 +21,7 @@ from fairlead.spec.source import Path
 
 _IDENTITY = {None, "", "$", "$."}
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_LONGEST_TOOL_NAME = 64
 _KNOWN_ADAPTERS = ("rest", "mcp")
 
 
@@ -156,6 +157,9 @@ class _Compiler:
                 message = f"`{authored.name}` is no tool name: letters, digits, `_`, `-` and `.`, at most 128 of them"
                 self.findings.error((*here, "name"), "bad-tool-name", message)
                 continue
+            if len(authored.name) > _LONGEST_TOOL_NAME:
+                message = f"`{authored.name}` is longer than the {_LONGEST_TOOL_NAME} characters that most models take"
+                self.findings.warning((*here, "name"), "long-tool-name", message)
             exposure = Exposure(authored=authored, name=authored.name, at=here, namespace=adapter.namespace)
             bound = self._bound(exposure)
             if bound is None:

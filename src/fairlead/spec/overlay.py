@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path as FilePath
-from typing import cast
-
-import jsonpath_rfc9535 as jsonpath
 
 from fairlead.spec.diagnostics import Diagnostic, Position, Severity
-from fairlead.spec.source import JsonValue, Path, Source, walk
+from fairlead.spec.source import MAX_NODES, JsonValue, Path, Source, walk
+from fairlead.spec.targets import find
 
 
 def overlay_beside(document: FilePath) -> FilePath | None:
@@ -34,10 +34,13 @@ def apply_overlay(source: Source, overlay: Source) -> Source:
     if not isinstance(actions, list):
         diagnostics.append(_fault(overlay, (), "an overlay needs a list of `actions`"))
         actions = []
+    visits = count()
     for index, action in enumerate(actions):
         path: Path = ("actions", index)
         try:
-            targets = _targets(merged.value, action)
+            targets = _targets(merged.value, action, visits)
+            for target in targets:
+                merged.act(target, action, overlay, (*path, "update"))
         except ValueError as failure:
             diagnostics.append(_fault(overlay, path, str(failure)))
             continue
@@ -47,21 +50,16 @@ def apply_overlay(source: Source, overlay: Source) -> Source:
             diagnostics.append(
                 Diagnostic(position=position, code="overlay-target", message=message, severity=Severity.WARNING)
             )
-        for target in targets:
-            merged.act(target, action, overlay, (*path, "update"))
     return replace(source, value=merged.value, keys=merged.keys, values=merged.values, diagnostics=tuple(diagnostics))
 
 
-def _targets(value: JsonValue, action: JsonValue) -> list[Path]:
-    if not isinstance(action, dict) or not isinstance(action.get("target"), str):
+def _targets(value: JsonValue, action: JsonValue, visits: Iterator[int]) -> list[Path]:
+    target = action.get("target") if isinstance(action, dict) else None
+    if not isinstance(action, dict) or not isinstance(target, str):
         raise ValueError("an action needs a `target`, written as a JSONPath")
     if "update" not in action and action.get("remove") is not True:
         raise ValueError("an action needs `update` or `remove: true`")
-    try:
-        nodes = jsonpath.find(cast("str", action["target"]), cast("dict[str, object]", value))
-    except (jsonpath.JSONPathError, ArithmeticError, RecursionError) as failure:
-        raise ValueError(f"the target is no JSONPath: {failure}") from failure
-    paths: list[Path] = [tuple(node.location) for node in nodes]
+    paths = find(value, target, visits)
     if () in paths and (action.get("remove") is True or not isinstance(action["update"], dict)):
         raise ValueError("the whole document can only be updated with a mapping, not removed or replaced")
     if action.get("remove") is True:
@@ -81,6 +79,7 @@ class _Merge:
         self.value = value
         self.keys = keys
         self.values = values
+        self.placed = 0
 
     def act(self, target: Path, action: JsonValue, overlay: Source, update_path: Path) -> None:
         """Carry out one action on one selected value."""
@@ -137,8 +136,11 @@ class _Merge:
 
     def _put(self, path: Path, value: JsonValue, overlay: Source, origin: Path) -> None:
         if path:
+            if self.placed >= MAX_NODES:
+                raise ValueError(f"the overlay brings more than {MAX_NODES:,} values")
             holder = self._at(path[:-1])
             holder[path[-1]] = copy.deepcopy(value)  # type: ignore[index]
         for below, _ in walk(value):
+            self.placed += 1
             self.keys[(*path, *below)] = overlay.key_position((*origin, *below))
             self.values[(*path, *below)] = overlay.value_position((*origin, *below))
