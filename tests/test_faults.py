@@ -95,12 +95,12 @@ def connected(url: str) -> socket.socket:
 
 def answered(connection: socket.socket) -> tuple[int, bytes]:
     """The next answer on a connection."""
-    stream = connection.makefile("rb")
-    status, length = int(stream.readline().split()[1]), 0
-    while (line := stream.readline()) != b"\r\n":
-        name, _, value = line.partition(b":")
-        length = int(value) if name == b"content-length" else length
-    return status, stream.read(length)
+    with connection.makefile("rb") as stream:
+        status, length = int(stream.readline().split()[1]), 0
+        while (line := stream.readline()) != b"\r\n":
+            name, _, value = line.partition(b":")
+            length = int(value) if name == b"content-length" else length
+        return status, stream.read(length)
 
 
 def mcp_request(running: Gateway, **arguments: object) -> bytes:

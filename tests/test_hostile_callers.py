@@ -10,7 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -51,8 +51,15 @@ class Server:
 
 @pytest.fixture(scope="module", name="server")
 def _server() -> Iterator[Server]:
-    """A server with small timeouts; in the end it has not recorded one fault of its own."""
-    env = {"FAIRLEAD_HEADER_TIMEOUT": str(TIMEOUT), "FAIRLEAD_READ_TIMEOUT": str(TIMEOUT), "QOVERY_API_KEY": "qov_x"}
+    """A server with small timeouts."""
+    with running({"FAIRLEAD_HEADER_TIMEOUT": str(TIMEOUT), "FAIRLEAD_READ_TIMEOUT": str(TIMEOUT)}) as server:
+        yield server
+
+
+@contextmanager
+def running(env: dict[str, str]) -> Iterator[Server]:
+    """A server with these settings; in the end it has not recorded one fault of its own."""
+    env = {**env, "QOVERY_API_KEY": "qov_x"}
     with stand_in(body=LARGE) as up:
         flags = ("--upstream", up.url, "--rest-port", "0", "--mcp-port", "0")
         with started("serve", *flags, env=env) as (process, text):
@@ -378,23 +385,31 @@ def test_memory_stays_when_callers_send_without_end(server: Server) -> None:
     assert_next_is_served(server)
 
 
-def test_three_thousand_connections_are_taken_at_once_and_the_server_recovers(server: Server) -> None:
-    """Nobody waits for a place in the queue; those too many are told so, and when they are gone the next is served."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if hard != resource.RLIM_INFINITY and hard < 4_000:
+@contextmanager
+def open_files(number: int) -> Iterator[None]:
+    """Allow this process and those it starts so many open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < number:
         pytest.skip("NOT TESTED: this system allows too few open files")
-    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4_000), hard))
-    with ExitStack() as stack:
-        began = time.monotonic()
-        crowd = [stack.enter_context(connected(server.gateway.rest_url)) for _ in range(3_000)]
-        assert time.monotonic() - began < 2 * SLACK  # a queue that is too short costs a second for each try
-        crowd[0].sendall(GET + b"\r\n")
-        crowd[-1].sendall(GET + b"\r\n")
-        assert answered(crowd[0])[0] == 200
-        assert answered(crowd[-1])[0] == 503
-    eventually(lambda: get(f"{server.gateway.rest_url}/healthz").status_code == 200)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_three_thousand_connections_are_taken_at_once_and_the_server_recovers() -> None:
+    """Nobody waits for a place in the queue; those too many are told so, and when they are gone the next is served."""
+    with open_files(4_000), running({}) as server:
+        with ExitStack() as stack:
+            began = time.monotonic()
+            crowd = [stack.enter_context(connected(server.gateway.rest_url)) for _ in range(3_000)]
+            assert time.monotonic() - began < 2 * SLACK  # a queue that is too short costs a second for each try
+            crowd[0].sendall(GET + b"\r\n")
+            crowd[-1].sendall(GET + b"\r\n")
+            assert answered(crowd[0])[0] == 200
+            assert answered(crowd[-1])[0] == 503
+        eventually(lambda: get(f"{server.gateway.rest_url}/healthz").status_code == 200)
 
 
 def test_an_answer_in_parts_is_not_held_back() -> None:

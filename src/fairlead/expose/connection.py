@@ -250,7 +250,7 @@ class Connection(asyncio.Protocol):
             self._head = request.method == "HEAD"
             self._started = False
             self.deadline = math.inf
-            self._task = self._port.loop.create_task(self._answer(request))
+            self._task = self._departure.task = self._port.loop.create_task(self._answer(request))
             if len(self._waiting) == _MOST_WAITING - 1:
                 self._transport.resume_reading()
         elif self._refusal is not None:

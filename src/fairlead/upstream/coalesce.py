@@ -51,9 +51,11 @@ class Coalescer:
             shared.left = True
             shared.task = asyncio.get_running_loop().create_task(self._begun(key, shared, request))
             return await self._joined(key, shared)
-        shared.task = asyncio.current_task()
+        shared.task = departure.task
         departure.stays = shared.stays
         try:
+            # Calls that are made in one round of the loop wake the client's thread once, and not one by one.
+            await asyncio.sleep(0)
             return await self._run(key, shared, request)
         finally:
             departure.stays = None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from contextvars import ContextVar
 
 
 class Departure:
-    """One caller's way out. `stays` tells whether the task that serves the caller must go on without it.
+    """One caller's way out. `stays` tells whether `task`, which serves the caller, must go on without it.
 
     Whoever notices that the caller has left asks it, and cancels the task only when it says no.
     """
 
-    __slots__ = ("stays",)
+    __slots__ = ("stays", "task")
 
     def __init__(self) -> None:
         self.stays: Callable[[], bool] | None = None
+        self.task: asyncio.Task[None] | None = None
 
     def ends(self) -> bool:
         """Whether the caller's task is to be cancelled now."""
