@@ -264,3 +264,18 @@ def test_headers_that_one_request_left_for_the_next_are_refused(running: Gateway
     greeting = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": CLIENT_INFO}
     initialize = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": greeting}
     assert asked(running, older, json.dumps(initialize).encode())[0] == 200
+
+
+@pytest.mark.parametrize("levels", [100, 500])
+def test_an_answer_nested_deeper_than_clients_take_is_given_as_text(levels: int) -> None:
+    """A client of the SDK refuses the whole message otherwise, and the SDK's own server cannot write it."""
+    nested = b'{"a":' * levels + b"[{}]" + b"}" * levels
+    with tempfile.TemporaryDirectory() as folder, stand_in(body=nested) as up:
+        plan = small_plan(Path(folder), "[{name: a, in: query}]")
+        with serving.gateway(plans=(plan,), upstream=up.url) as running:
+            body = json.dumps(message()).encode()
+            status, said = asked(running, [*HEADERS.items()], body)
+            assert compared((status, said)) == compared(asked(running, [*HEADERS.items(), BY_THE_SDK], body))
+    result = json.loads(said)["result"]
+    assert result["content"][0]["text"] == nested.decode()
+    assert ("structuredContent" in result) is (levels == 100)

@@ -117,9 +117,9 @@ async def serve_stdio(options: ServeOptions) -> None:
     """Serve the plans' tools to one MCP client on standard input and output."""
     async with open_equipment(options) as equipment:
         runnables = equipment.ready(options.plans)
-        budget = options.settings.result_budget
+        result_budget = options.settings.result_budget
         adapter = mcp_adapter(
-            options.plans, runnables, version=VERSION, result_budget=budget, instruments=equipment.instruments
+            options.plans, runnables, version=VERSION, result_budget=result_budget, instruments=equipment.instruments
         )
         await adapter.serve_stdio()
 

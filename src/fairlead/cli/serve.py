@@ -63,8 +63,8 @@ def serve(
     """Serve documents as REST and MCP (files or folders; without any, the Qovery organization events).
 
     Ctrl-C or SIGTERM finishes the calls in flight and stops; a second one stops at once. SIGHUP reads the documents
-    and the token file again. Callers need a token when FAIRLEAD_API_TOKEN or a token file is set, which a --host
-    beyond loopback requires.
+    and the token file again. Callers need a credential when a document's authentication, FAIRLEAD_API_TOKEN or a
+    token file asks for one, which a --host beyond loopback requires.
 
     \b
     Examples:

@@ -12,7 +12,7 @@ from fairlead.errors import ConfigurationError
 from fairlead.expose.access_tokens import AccessTokenCheck, Expected, resource_metadata
 from fairlead.expose.caller_tokens import CallerTokens, digest_of
 from fairlead.expose.callers import CallerCheck, KeyCheck, PasswordCheck, TokenCheck
-from fairlead.expose.inbound import InboundPolicy, Limit, inbound_policy
+from fairlead.expose.inbound import CallerRate, InboundPolicy, inbound_policy
 from fairlead.expose.issuer_keys import Fetch, IssuerKeys
 from fairlead.expose.mcp import MCP_PATH
 from fairlead.expose.rates import CallRates
@@ -57,11 +57,11 @@ class Outside:
         self._keys[issuer, address] = keys
         return keys
 
-    def limit(self, rate: float) -> Limit | None:
+    def limit(self, rate: float) -> CallerRate | None:
         """How often each caller may call, at `rate` calls a minute; None when 0 sets no limit."""
         if not rate:
             return None
-        return Limit(rates=CallRates(rate) if self.rates is None else self.rates, now=self.now)
+        return CallerRate(rates=CallRates(rate) if self.rates is None else self.rates, now=self.now)
 
 
 def open_doors(

@@ -15,7 +15,7 @@ from fairlead.settings import LOOPBACK_HOSTS, Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limit:
+class CallerRate:
     """How often each caller may call, by a clock."""
 
     rates: CallRates
@@ -33,7 +33,7 @@ class InboundPolicy:
     hosts: frozenset[str] | None
     origins: frozenset[str]
     check: CallerCheck | None
-    limit: Limit | None
+    limit: CallerRate | None
     answers: Mapping[str, Response]
 
     def check_place(self, headers: Headers) -> None:
@@ -85,7 +85,12 @@ class InboundPolicy:
 
 
 def inbound_policy(
-    settings: Settings, host: str, *, check: CallerCheck | None, limit: Limit | None, answers: Mapping[str, Response]
+    settings: Settings,
+    host: str,
+    *,
+    check: CallerCheck | None,
+    limit: CallerRate | None,
+    answers: Mapping[str, Response],
 ) -> InboundPolicy:
     """The policy of an adapter of a server bound to `host`."""
     named = frozenset(name.lower() for name in settings.allowed_hosts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,6 +14,9 @@ from fairlead.errors import FairleadError
 from fairlead.expose.problems import to_tool_text
 from fairlead.plan.model import Arguments, Tool
 from fairlead.spec.source import JsonValue
+
+# The SDKs' clients refuse a whole message beyond some 190 levels, and its text carries the same bytes.
+_DEEPEST = 150
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +39,14 @@ class ToolAnswer:
     meta: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
-def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbours, budget: int) -> ToolAnswer:
-    """The answer for an upstream's result and the pages around it; `budget` is the most bytes a model is given."""
+def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbours, result_budget: int) -> ToolAnswer:
+    """The answer for an upstream's result and the pages around it, of at most `result_budget` bytes."""
     if not result.body:
         return ToolAnswer(texts=(f"The upstream answered {result.status} with no content.",))
     if tool.operation.call.raw_format != "json":
-        return _other_media(tool, arguments, result, budget)
-    if len(result.body) > budget:
-        return _too_large(tool, arguments, len(result.body), budget)
+        return _other_media(tool, arguments, result, result_budget)
+    if len(result.body) > result_budget:
+        return _too_large(tool, arguments, len(result.body), result_budget)
     # Clients and models take an object only; its bytes stay the upstream's.
     whole = result.body if isinstance(result.value, dict) else b'{"items":%b}' % result.body
     texts = [whole.decode()]
@@ -55,7 +58,25 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbou
         call = {tool.aliases.get(name, name): value for name, value in given.items()}
         texts.append(f"There is a next page. Call {tool.name} again with {_shown(call)}")
         meta["fairlead/nextPage"] = {"name": tool.name, "arguments": call}
-    return ToolAnswer(texts=tuple(texts), json=whole, meta=meta)
+    return ToolAnswer(texts=tuple(texts), json=None if _is_deep(whole, result.value) else whole, meta=meta)
+
+
+def _is_deep(text: bytes, value: JsonValue) -> bool:
+    """Whether a value is nested deeper than clients take; few brackets in its text say no at once."""
+    if text.count(b"{") + text.count(b"[") <= _DEEPEST:
+        return False
+    level: list[JsonValue] = [[value]]
+    for _ in range(_DEEPEST):
+        level = [inner for outer in level for inner in _children(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: JsonValue) -> Iterable[JsonValue]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def error_answer(error: FairleadError, hints: Sequence[str] = ()) -> ToolAnswer:
@@ -76,8 +97,10 @@ def _beyond(tool: Tool, arguments: Arguments, dead_end: DeadEnd) -> str:
     return f"{notice} Call {tool.name} again {', or '.join(ways)}." if ways else notice
 
 
-def _too_large(tool: Tool, arguments: Arguments, size: int, budget: int) -> ToolAnswer:
-    lines = [f"The answer is {size:,} bytes, more than the {budget:,} this tool may return; it was not returned."]
+def _too_large(tool: Tool, arguments: Arguments, size: int, result_budget: int) -> ToolAnswer:
+    lines = [
+        f"The answer is {size:,} bytes, more than the {result_budget:,} this tool may return; it was not returned."
+    ]
     pagination = tool.operation.pagination
     by_name = {parameter.name: parameter for parameter in tool.operation.parameters}
     page = by_name.get(pagination.size) if pagination and pagination.size else None
@@ -85,7 +108,7 @@ def _too_large(tool: Tool, arguments: Arguments, size: int, budget: int) -> Tool
         given = arguments.get(page.name, page.default)
         length = given if isinstance(given, (int, float)) else None
         # The largest page that fits if entries are alike, a fifth smaller because they are not.
-        fitting = int(length * budget * 0.8 / size) if length else 1
+        fitting = int(length * result_budget * 0.8 / size) if length else 1
         if length is None or length > 1:
             narrowed = dict(arguments) | {page.name: max(1, fitting)}
             shown = {tool.aliases.get(name, name): value for name, value in narrowed.items()}
@@ -114,9 +137,9 @@ def _is_token(tool: Tool, name: str) -> bool:
     )
 
 
-def _other_media(tool: Tool, arguments: Arguments, result: Result, budget: int) -> ToolAnswer:
-    if len(result.body) > budget:
-        return _too_large(tool, arguments, len(result.body), budget)
+def _other_media(tool: Tool, arguments: Arguments, result: Result, result_budget: int) -> ToolAnswer:
+    if len(result.body) > result_budget:
+        return _too_large(tool, arguments, len(result.body), result_budget)
     mime_type = result.content_type.partition(";")[0].strip().lower()
     kind = mime_type.partition("/")[0]
     if kind in {"image", "audio"}:

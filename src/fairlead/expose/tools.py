@@ -28,7 +28,7 @@ class ToolRunner:
     tool: Tool
     runnable: Runnable
     names: Mapping[str, str]
-    budget: int
+    result_budget: int
     counted: OperationMetrics
     instruments: Instruments
 
@@ -69,7 +69,7 @@ class ToolRunner:
         around = neighbours(pagination, arguments, result.value) if pagination else Neighbours()
         for dead_end in around.dead_ends:
             record_dead_end("mcp", self.tool.operation.name, dead_end.notice)
-        return answer_of(self.tool, arguments, result, around, self.budget)
+        return answer_of(self.tool, arguments, result, around, self.result_budget)
 
     def _arguments(self, given: Mapping[str, JsonValue]) -> tuple[Arguments, list[ArgumentFault]]:
         faults = unknown_arguments([name for name in given if name not in self.names], self.names)
@@ -99,7 +99,7 @@ def tool_runners(
             tool=tool,
             runnable=runnables[tool.operation],
             names={alias: name for name, alias in tool.aliases.items()},
-            budget=result_budget,
+            result_budget=result_budget,
             counted=instruments.metrics.operation(tool.operation.name, "mcp"),
             instruments=instruments,
         )

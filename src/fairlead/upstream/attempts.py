@@ -18,7 +18,7 @@ class Attempts:
 
     guard: Guard
     policy: RetryPolicy
-    budget: RetryBudget
+    retry_budget: RetryBudget
     random: Callable[[], float]
 
     async def once(self, request: UpstreamRequest) -> UpstreamResponse:
@@ -28,7 +28,7 @@ class Attempts:
     async def repeated(self, request: UpstreamRequest) -> UpstreamResponse:
         """The first answer that is worth giving, or the last failure; all attempts share one deadline."""
         deadline = self.guard.clock.now() + self.guard.total_timeout
-        self.budget.deposit()
+        self.retry_budget.deposit()
         try:
             response = await self.guard.attempt(request, deadline)
         except RETRIED_FAILURES as failure:
@@ -43,7 +43,7 @@ class Attempts:
         for retry in range(1, self.policy.retries + 1):
             delay = self._delay_before(retry, outcome, deadline)
             # An open breaker would refuse the retry, so nobody waits for it.
-            if delay is None or not self.guard.breaker.closed or not self.budget.withdraw():
+            if delay is None or not self.guard.breaker.closed or not self.retry_budget.withdraw():
                 break
             await self.guard.clock.sleep(delay)
             self.guard.metrics.retried()

@@ -52,7 +52,7 @@ def upstream_calls(
         max_calls=settings.max_calls,
         total_timeout=settings.total_timeout,
     )
-    attempts = Attempts(guard=guard, policy=RetryPolicy(settings.retries), budget=RetryBudget(), random=random)
+    attempts = Attempts(guard=guard, policy=RetryPolicy(settings.retries), retry_budget=RetryBudget(), random=random)
     cache = Cache()
     if settings.cache_ttl > 0:
         keeper = Keeper(cache=cache, ttl=settings.cache_ttl, now=clock.now, note=metrics.cached)
