@@ -17,6 +17,8 @@ from bench.processes import CannotMeasure, program
 from bench.upstream import upstream
 
 _RATE = 250
+# py-spy takes a thread of an executor, which waits for work, for one that runs.
+_LOOP = "Runner.run (asyncio/runners.py)"
 _INSTALL = "pipx install py-spy (or pip, into an environment that is on the PATH)"
 
 
@@ -30,7 +32,7 @@ class CpuTime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stacks:
-    """Samples of a thread that runs Python: how often each function was at the top, and anywhere in the stack."""
+    """Samples of the event loop's thread: how often each function was at the top, and anywhere in the stack."""
 
     total: int
     own: Counter[str]
@@ -84,12 +86,12 @@ def _stacks(spy: str, peer: Peer, seconds: int, place: Place) -> Stacks:
 
 
 def read_stacks(lines: Iterable[str]) -> Stacks:
-    """Stacks as py-spy writes them, `outer (file:1);inner (file:2) 3`; threads that run no Python are left out."""
+    """Stacks of the event loop's thread, from lines of py-spy: `outer (file:1);inner (file:2) 3`."""
     total, own, within = 0, Counter[str](), Counter[str]()
     for line in lines:
         stack, _, count = line.rpartition(" ")
         functions = [_function(frame) for frame in stack.split(";") if frame]
-        if functions:
+        if _LOOP in functions:
             total += int(count)
             own[functions[-1]] += int(count)
             within.update(dict.fromkeys(functions, int(count)))

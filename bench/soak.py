@@ -16,7 +16,7 @@ from bench.gateways import fairlead_gateway, started
 from bench.mcp_peers import SHIPPED_TOOL, mcp_peer
 from bench.peers import FAIRLEAD, Peer, rest_peer
 from bench.place import Place
-from bench.processes import CannotMeasure
+from bench.processes import CannotMeasure, ask
 from bench.resources import descriptors, resident_mb
 
 _SAMPLES = 120
@@ -86,6 +86,7 @@ def soak(place: Place, minutes: float) -> Soak:
         with started([gateway], upstream=upstream, core=place.gateway_core, folder=place.folder) as processes:
             rest = rest_peer(gateway, processes[FAIRLEAD].pid)
             mcp = mcp_peer(gateway, SHIPPED_TOOL, place.folder)
+            ask(rest.url, rest.headers)  # the first call opens what the client keeps for good
             return _soak(rest, mcp, minutes * 60)
 
 

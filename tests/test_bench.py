@@ -155,17 +155,19 @@ def test_a_soak_that_leaks_misses_its_targets() -> None:
     assert "**missed**" in render_soak(soaked(megabytes=120), CONDITIONS)
 
 
-def test_a_profile_counts_a_function_once_in_each_stack() -> None:
-    """Recursion does not make a function look larger than the whole."""
-    stacks = read_stacks(["run (a.py:1);f (b.py:2);f (b.py:3) 3", "run (a.py:1);g (b.py:9) 1", " 5"])
+def test_a_profile_counts_a_function_once_in_each_stack_of_the_loop() -> None:
+    """Recursion does not make a function look larger than the whole, nor does a thread that waits for work."""
+    loop = "main (a.py:1);Runner.run (asyncio/runners.py:9)"
+    stacks = read_stacks([f"{loop};f (b.py:2);f (b.py:3) 3", f"{loop};g (b.py:9) 1", "_worker (thread.py:5) 5", " 5"])
     assert stacks.total == 4
     assert stacks.own == {"f (b.py)": 3, "g (b.py)": 1}
-    assert stacks.within == {"run (a.py)": 4, "f (b.py)": 3, "g (b.py)": 1}
+    assert stacks.within["f (b.py)"] == 3
+    assert stacks.within["main (a.py)"] == 4
     threads = {"fairlead": CpuTime(60, 20), "tokio-rt-worker": CpuTime(15, 5)}
     profile = Profile(seconds=10, threads=threads, stacks=stacks)
     report = render_profile(profile, CONDITIONS)
     assert "| `fairlead`         | 60%      | 20%    |" in report
-    assert "`run (a.py)`" not in report
+    assert "`main (a.py)`" not in report
 
 
 def test_a_report_replaces_its_own_block_only() -> None:
