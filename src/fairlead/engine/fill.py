@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from fairlead.engine.bodies import BodyFiller
+from fairlead.engine.texts import text_of
 from fairlead.errors import ArgumentFault, InvalidArguments
 from fairlead.plan.inference import RESERVED_HEADERS
-from fairlead.plan.model import Argument, Arguments, Constant, Supply, UpstreamCall
+from fairlead.plan.model import Argument, Arguments, Body, Constant, Supply, UpstreamCall
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.plan.templates import Template
 from fairlead.spec.json_text import json_text
@@ -40,7 +42,7 @@ class RequestFiller:
     path: tuple[_Slot, ...]
     query: tuple[_Slot, ...]
     headers: tuple[_Slot, ...]
-    body: tuple[_Slot, ...]
+    body: BodyFiller | None
     rendered: tuple[tuple[str, Template], ...]
     constants: Mapping[str, JsonValue]
     fixed_query: tuple[str, ...] = field(repr=False)
@@ -64,9 +66,13 @@ class RequestFiller:
             url = f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}"
         if len(url) > _LONGEST_TEXT:
             raise self._too_long(len(url), arguments)
-        if not self.headers and not self.body:
+        body = self._body(arguments)
+        if not self.headers and body is None:
             return UpstreamRequest(self.method, url, self.fixed_headers)
-        return UpstreamRequest(self.method, url, self._headers(arguments), self._body(arguments))
+        headers = self._headers(arguments)
+        if body is None:
+            return UpstreamRequest(self.method, url, headers)
+        return UpstreamRequest(self.method, url, (*headers, ("Content-Type", body[0])), body[1])
 
     def _supplied(self, arguments: Arguments) -> Arguments:
         """The arguments with what the document supplies; a template that lacks an argument supplies nothing."""
@@ -124,26 +130,23 @@ class RequestFiller:
                 said = f"is longer than the {_LONGEST_TEXT:,} characters a header can carry"
                 raise InvalidArguments((ArgumentFault(slot.argument, said),))
             headers[slot.key.lower()] = (slot.key, text.strip())
-        if any(slot.argument in arguments for slot in self.body):
-            headers["content-type"] = ("Content-Type", "application/json")
         return tuple(headers.values())
 
-    def _body(self, arguments: Arguments) -> bytes | None:
-        for slot in self.body:
-            if slot.argument in arguments:
-                try:
-                    return json_text(arguments[slot.argument]).encode()
-                except UnicodeEncodeError:
-                    raise
-                except ValueError:
-                    raise _no_json(slot.argument) from None
-        return None
+    def _body(self, arguments: Arguments) -> tuple[str, bytes] | None:
+        if self.body is None:
+            return None
+        try:
+            return self.body.fill(arguments)
+        except UnicodeEncodeError:
+            raise
+        except ValueError:
+            raise _no_json(next(iter(self.body.fields.values()), self.body.entity or "")) from None
 
 
 def request_filler(call: UpstreamCall, base: str, credential: Credential) -> RequestFiller:
     """Take a call apart; headers that the credential or the connection decides are no caller's to fill."""
     taken = RESERVED_HEADERS | {name.lower() for name, _ in credential.headers}
-    slots: dict[str, list[_Slot]] = {"path": [], "query": [], "header": [], "body": []}
+    slots: dict[str, list[_Slot]] = {"path": [], "query": [], "header": [], "body": [], "field": []}
     constants: dict[str, JsonValue] = {}
     rendered: list[tuple[str, Template]] = []
     for item in call.inputs:
@@ -158,7 +161,7 @@ def request_filler(call: UpstreamCall, base: str, credential: Credential) -> Req
         path=tuple(slots["path"]),
         query=tuple(slots["query"]),
         headers=tuple(slots["header"]),
-        body=tuple(slots["body"]),
+        body=_body_filler(call.body, slots["body"], slots["field"]),
         rendered=tuple(rendered),
         constants=constants,
         fixed_query=tuple(
@@ -169,6 +172,13 @@ def request_filler(call: UpstreamCall, base: str, credential: Credential) -> Req
             *((name, secret.reveal()) for name, secret in credential.headers),
         ),
     )
+
+
+def _body_filler(body: Body | None, entities: Sequence[_Slot], fields: Sequence[_Slot]) -> BodyFiller | None:
+    if body is None:
+        return None
+    entity = entities[0].argument if entities else None
+    return BodyFiller(body=body, entity=entity, fields={slot.key: slot.argument for slot in fields})
 
 
 def _argument_name(
@@ -183,22 +193,6 @@ def _argument_name(
     else:
         rendered.append((own, supply))
     return own
-
-
-def text_of(value: JsonValue) -> str:
-    """How a value is written where only text can stand: `true`, `5` for 5.0, JSON for what has parts.
-
-    Raises ValueError for what JSON has no word for.
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int):
-        return str(value)
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return json_text(value)
 
 
 def _text(argument: str, value: JsonValue) -> str:

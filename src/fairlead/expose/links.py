@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from fairlead.engine.fill import text_of
 from fairlead.engine.pages import Neighbours, neighbours
+from fairlead.engine.texts import text_of
 from fairlead.plan.model import Arguments, Pagination, Route, Segment
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.spec.source import JsonValue

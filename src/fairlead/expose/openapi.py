@@ -11,8 +11,9 @@ import orjson
 
 from fairlead.expose.presenting import Presenting
 from fairlead.expose.problems import PROBLEM_MEDIA_TYPE
+from fairlead.expose.rest_arguments import takes_body
 from fairlead.plan.model import Parameter, Plan, Route, Segment
-from fairlead.plan.parameters import parameter_schema
+from fairlead.plan.parameters import arguments_schema, parameter_schema
 from fairlead.spec.source import JsonValue
 
 _MEDIA_TYPES = {
@@ -191,21 +192,29 @@ def _operation(route: Route, plan: Plan, name: str) -> dict[str, JsonValue]:
         "summary": description.partition("\n")[0][:120],
         "description": description,
         "tags": [plan.namespace or plan.title],
-        "parameters": [_parameter(route, parameter) for parameter in operation.parameters if _outside_body(parameter)],
+        "parameters": [_parameter(route, item) for item in operation.parameters if _outside_body(route, item)],
         "responses": _responses(route),
     }
-    body = next((parameter for parameter in operation.parameters if parameter.location == "body"), None)
-    if body is not None:
-        schema = parameter_schema(body)
-        described["requestBody"] = {
-            "required": body.required,
-            "content": {"application/json": {"schema": schema}},
-        }
+    body = _request_body(route)
+    if body:
+        described["requestBody"] = body
     return described
 
 
-def _outside_body(parameter: Parameter) -> bool:
-    return parameter.location != "body"
+def _request_body(route: Route) -> dict[str, JsonValue]:
+    parameters = route.operation.parameters
+    whole = next((parameter for parameter in parameters if parameter.location == "body"), None)
+    if whole is not None:
+        return {"required": whole.required, "content": {"application/json": {"schema": parameter_schema(whole)}}}
+    fields = [parameter for parameter in parameters if parameter.location == "field"]
+    if not fields or not takes_body(route):
+        return {}
+    content: dict[str, JsonValue] = {"application/json": {"schema": arguments_schema(fields)}}
+    return {"required": any(field.required for field in fields), "content": content}
+
+
+def _outside_body(route: Route, parameter: Parameter) -> bool:
+    return parameter.location != "body" and not (parameter.location == "field" and takes_body(route))
 
 
 def _parameter(route: Route, parameter: Parameter) -> JsonValue:

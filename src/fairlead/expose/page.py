@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 from fairlead.expose.connect import client_name, http_client
 from fairlead.expose.presenting import Asked
 from fairlead.expose.problems import PROBLEM_KINDS
+from fairlead.expose.rest_arguments import takes_body
 from fairlead.plan.model import Authentication, Parameter, Plan, Route, Semantics, Tool
 from fairlead.plan.parameters import arguments_schema
 from fairlead.spec.source import JsonValue
@@ -216,7 +217,7 @@ def _route_card(plan: Plan, route: Route, new_id: Callable[[str, str], str]) -> 
     card_id = new_id("operation", route.name)
     filled = {segment.parameter for segment in route.segments}
     fields = [
-        _field(new_id(f"{card_id}-field", parameter.name), parameter, in_path=parameter.name in filled)
+        _field(new_id(f"{card_id}-field", parameter.name), parameter, _place(route, parameter, filled))
         for parameter in route.operation.parameters
     ]
     fields.sort(key=lambda field: (not field.parameter.required, field.place != "path"))
@@ -238,8 +239,15 @@ def _route_card(plan: Plan, route: Route, new_id: Callable[[str, str], str]) -> 
     )
 
 
-def _field(field_id: str, parameter: Parameter, *, in_path: bool) -> Field:
-    place = "path" if in_path else parameter.location if parameter.location in {"header", "body"} else "query"
+def _place(route: Route, parameter: Parameter, filled: Collection[str | None]) -> str:
+    if parameter.name in filled:
+        return "path"
+    if parameter.location == "field" and takes_body(route):
+        return "field"
+    return parameter.location if parameter.location in {"header", "body"} else "query"
+
+
+def _field(field_id: str, parameter: Parameter, place: str) -> Field:
     control = _control(parameter, place)
     return Field(
         id=field_id,
@@ -335,7 +343,7 @@ def _command(plan: Plan, route: Route, fields: Iterable[Field]) -> Iterable[Comm
     for field in required:
         if field.place == "header":
             yield CommandPart(f" -H '{_quoted(field.parameter.name)}: {_stand_in(field.parameter.name)}'")
-    if any(field.place == "body" for field in required):
+    if any(field.place in {"body", "field"} for field in required):
         yield CommandPart(" -H 'Content-Type: application/json' --data @body.json")
 
 

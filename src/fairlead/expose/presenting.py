@@ -100,7 +100,8 @@ def presenting(rule: InboundAuthentication | None, *, token_required: bool) -> P
         return Presenting(what="a user name and a password", scheme=basic, value=value, labels=labels, pair=pair)
     name, value = _text(rule.key, rule), _shown(rule.value, rule)
     key: dict[str, JsonValue] = {"type": "apiKey", "in": rule.placement, "name": name}
-    return Presenting(what="an API key", scheme=key, place=rule.placement, name=name, value=value, labels=("API key",))
+    place: Literal["header", "query"] = "query" if rule.placement == "query" else "header"
+    return Presenting(what="an API key", scheme=key, place=place, name=name, value=value, labels=("API key",))
 
 
 def _access_token(rule: ResourceServer) -> Presenting:

@@ -30,6 +30,7 @@ class ArgumentReader:
     query: Mapping[str, Parameter]
     headers: tuple[tuple[bytes, Parameter], ...]
     body: Parameter | None
+    fields: Mapping[str, Parameter]
 
     def read(self, request: Request, path_values: Sequence[str]) -> tuple[dict[str, JsonValue], list[ArgumentFault]]:
         """The arguments of a request, and the faults of those that cannot be read; or RequestMalformed."""
@@ -44,7 +45,7 @@ class ArgumentReader:
             if value is not None:
                 convert(parameter, [value.decode("latin-1")], arguments, faults)
         if request.body:
-            self._read_body(request, arguments)
+            self._read_body(request, arguments, faults)
         return arguments, faults
 
     def _read_query(self, query: bytes, arguments: dict[str, JsonValue], faults: list[ArgumentFault]) -> None:
@@ -59,8 +60,8 @@ class ArgumentReader:
             else:
                 faults.append(next(told))
 
-    def _read_body(self, request: Request, arguments: dict[str, JsonValue]) -> None:
-        if self.body is None:
+    def _read_body(self, request: Request, arguments: dict[str, JsonValue], faults: list[ArgumentFault]) -> None:
+        if self.body is None and not self.fields:
             raise RequestMalformed("This operation takes no body.", remedy="Send its arguments in the query.")
         media_type = (request.header(b"content-type") or b"").decode("latin-1").partition(";")[0].strip()
         if media_type and not is_json(media_type):
@@ -70,9 +71,16 @@ class ArgumentReader:
                 remedy="Send JSON, with `content-type: application/json`.",
             )
         try:
-            arguments[self.body.name] = read_json(request.body)
+            value = read_json(request.body)
         except orjson.JSONDecodeError as failure:
             raise RequestMalformed(f"The body is not JSON: {failure}.") from None
+        if self.body is not None:
+            arguments[self.body.name] = value
+        elif isinstance(value, dict):
+            faults += unknown_arguments([name for name in value if name not in self.fields], self.fields)
+            arguments |= {name: item for name, item in value.items() if name in self.fields}
+        else:
+            raise RequestMalformed("The body is not a JSON object.", remedy="Name each argument in it.")
 
 
 def argument_reader(route: Route) -> ArgumentReader:
@@ -80,12 +88,19 @@ def argument_reader(route: Route) -> ArgumentReader:
     operation = route.operation
     in_path = [segment.parameter for segment in route.segments if segment.parameter is not None]
     others = [parameter for parameter in operation.parameters if parameter.name not in in_path]
+    in_query = {"query", "path"} if takes_body(route) else {"query", "path", "field"}
     return ArgumentReader(
         path=tuple(operation.parameter(name) for name in in_path),
-        query={parameter.name: parameter for parameter in others if parameter.location in {"query", "path"}},
+        query={parameter.name: parameter for parameter in others if parameter.location in in_query},
         headers=tuple((p.name.lower().encode(), p) for p in others if p.location == "header"),
         body=next((parameter for parameter in others if parameter.location == "body"), None),
+        fields={parameter.name: parameter for parameter in others if parameter.location == "field"},
     )
+
+
+def takes_body(route: Route) -> bool:
+    """Whether callers give the fields of a body in one; few clients send one with a GET."""
+    return route.method in {"POST", "PUT", "PATCH"}
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

@@ -82,6 +82,7 @@ def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Finding
             method=entry.authored.method,
             path=entry.path,
             inputs=tuple(_input(declared, supply, rule, fixed) for declared, supply, rule in supplies),
+            body=entry.body,
             raw_format=entry.authored.output_raw_format,
         ),
         semantics=method_semantics(entry.authored.method),

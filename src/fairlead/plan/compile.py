@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fairlead.plan.binding import Bound, Exposure, bind
-from fairlead.plan.consumed import ConsumedEntry, read_consumed
+from fairlead.plan.calls import Calls, Use
+from fairlead.plan.consumed import read_consumed
 from fairlead.plan.findings import Findings
 from fairlead.plan.inbound import read_inbound, warn_of_shadowed
 from fairlead.plan.model import Operation, Plan, Route, Segment, Semantics, Tool
@@ -16,7 +17,7 @@ from fairlead.plan.paths import PLACEHOLDER
 from fairlead.plan.pins import Pins
 from fairlead.spec.diagnostics import Diagnostic, did_you_mean, in_file_order
 from fairlead.spec.load import LoadedDocument
-from fairlead.spec.model import Adapter, Exposed, ExposedTool, OutputParameter
+from fairlead.spec.model import Adapter, ExposedOperation, ExposedTool, OutputParameter
 from fairlead.spec.source import Path
 
 _IDENTITY = {None, "", "$", "$."}
@@ -53,7 +54,7 @@ class _Compiler:
         self.document = loaded.document
         self.loaded = loaded
         self.findings = Findings(loaded.source)
-        self.consumed = read_consumed(self.document, self.findings)
+        self.calls = Calls(read_consumed(self.document, self.findings), self.findings)
         self.inbound = read_inbound(self.document, self.findings)
         self.operations: dict[str, Operation] = {}
         self.routes: dict[tuple[str, str], tuple[Route, Path]] = {}
@@ -118,7 +119,7 @@ class _Compiler:
                     extra_inputs=tuple(resource.input_parameters),
                     route=segments,
                 )
-                bound = self._bound(exposure)
+                bound = self._bound(exposure, "rest", resource.path)
                 if bound is None:
                     continue
                 route = Route(
@@ -145,8 +146,8 @@ class _Compiler:
         if route.shape in self.routes:
             other, first = self.routes[route.shape]
             line = self.findings.source.value_position(first).line
-            message = f"{route.method} {route.path} is already exposed on line {line} as {other.path}"
-            self.findings.error(at, "duplicate-route", message)
+            message = f"{route.method} {route.path} is already exposed on line {line} as {other.path}, which is served"
+            self.findings.warning(at, "duplicate-route", message)
             return
         self.routes[route.shape] = (route, at)
 
@@ -161,7 +162,7 @@ class _Compiler:
                 message = f"`{authored.name}` is longer than the {_LONGEST_TOOL_NAME} characters that most models take"
                 self.findings.warning((*here, "name"), "long-tool-name", message)
             exposure = Exposure(authored=authored, name=authored.name, at=here, namespace=adapter.namespace)
-            bound = self._bound(exposure)
+            bound = self._bound(exposure, "mcp")
             if bound is None:
                 continue
             if authored.name in self.tools:
@@ -195,15 +196,18 @@ class _Compiler:
             aliases=aliases,
         )
 
-    def _bound(self, exposure: Exposure) -> Bound | None:
-        """The compiled exposure, its operation shared with every exposure that runs the same."""
+    def _bound(self, exposure: Exposure, adapter: str, resource: str = "") -> Bound | None:
+        """The compiled exposure, its operation shared with every exposure that runs the same; None when refused."""
         authored = exposure.authored
-        self._check_output(authored.output_parameters, exposure.at)
-        if authored.steps is not None or authored.ref is not None:
-            message = "`steps` and `ref` are not supported yet; only `call` is"
-            self.findings.error(exposure.at, "unsupported-steps", message)
+        if authored.call is None or authored.steps is not None or authored.ref is not None:
+            message = f"only `call` is run yet, no `steps`, `ref` or mock, so `{exposure.name}` is not served"
+            self.findings.warning(exposure.at, "unsupported-steps", message)
             return None
-        entry = self._called(authored, exposure.at)
+        if self._has_mapping(authored.output_parameters, exposure):
+            return None
+        method = authored.method if isinstance(authored, ExposedOperation) else ""
+        use = Use(name=exposure.name, at=exposure.at, adapter=adapter, method=method, path=resource)
+        entry = self.calls.find(authored.call, use)
         if entry is None:
             return None
         if not authored.input_parameters and not exposure.extra_inputs:
@@ -214,22 +218,14 @@ class _Compiler:
         operation = self.operations.setdefault(repr(bound.operation), bound.operation)
         return Bound(operation, bound.route)
 
-    def _called(self, authored: Exposed, at: Path) -> ConsumedEntry | None:
-        if authored.call is None:
-            self.findings.error(at, "missing-key", "an exposed operation needs `call`")
-            return None
-        entry = self.consumed.get(authored.call)
-        if entry is None:
-            hint = did_you_mean(authored.call, self.consumed)
-            message = f"`{authored.call}` is no consumed operation (`namespace.operation`){hint}"
-            self.findings.error((*at, "call"), "unknown-call", message)
-        return entry
-
-    def _check_output(self, outputs: Iterable[OutputParameter], at: Path) -> None:
+    def _has_mapping(self, outputs: Iterable[OutputParameter], exposure: Exposure) -> bool:
+        """Whether the answer would have to be taken apart, which is told."""
         for index, output in enumerate(outputs):
             if output.mapping not in _IDENTITY or output.properties or output.items or output.value is not None:
-                message = "only the mapping `$.` (the answer untouched) is supported yet"
-                self.findings.error((*at, "outputParameters", index), "unsupported-mapping", message)
+                message = f"only the mapping `$.` (the answer untouched) is run yet, so `{exposure.name}` is not served"
+                self.findings.warning((*exposure.at, "outputParameters", index), "unsupported-mapping", message)
+                return True
+        return False
 
 
 def _port(adapters: Iterable[Adapter], kind: str) -> int | None:

@@ -6,12 +6,12 @@ dialect. `explain` prints the code beside everything a rule supplied. What is am
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
 from fairlead.plan.model import Argument, Constant, Location, Parameter, ParameterType, Supply
-from fairlead.plan.templates import parse_template
+from fairlead.plan.templates import Template, parse_template
 from fairlead.spec.model import InputParameter
 from fairlead.spec.source import JsonValue
 
@@ -27,8 +27,14 @@ RULES: Mapping[str, str] = {
     "literal-value": "any other value in `with` is sent as it is",
     "inherited": "an operation that declares no inputs has those of the operation it calls",
     "json-body": "an `in: body` input is the whole JSON body",
+    "body-fields": "several `in: body` inputs are the fields of a JSON object",
+    "form-body": "`in: formData` inputs are the fields of a form, of several parts when one is a file",
+    "body-variable": "a variable of a `body` block is an optional input; what lacks its argument is left out",
+    "undeclared-body": "an operation that writes and declares no body takes one, and sends it as it is",
     "identity-mapping": "`$.` hands the upstream's answer through untouched",
     "bind-variable": "`{{env.KEY}}` and `{{KEY}}` are the bind KEY, an environment variable",
+    "unbound-variable": "a variable of an authentication that no bind has is an environment variable",
+    "call-spelling": "a `call` that differs from an operation in case and punctuation only means it",
     "secret-required": "a secret that does not resolve is refused, with its variable's name",
     "safe-alias": "a name that model APIs refuse has a safe alias in the tool's schema",
     "absent-argument": "an argument that is not given is not sent, nor is a template that needs it",
@@ -40,6 +46,7 @@ _TYPES: Mapping[str, ParameterType] = {
     "string": "string", "integer": "integer", "int": "integer", "number": "number", "float": "number",
     "boolean": "boolean", "bool": "boolean", "array": "array", "list": "array", "object": "object",
 }  # fmt: skip
+_LOCATIONS: Mapping[str, Location] = {"path": "path", "header": "header", "body": "body", "formData": "field"}
 _CALLER_PREFIXES = ("rest", "tools", "mcp")
 # What the HTTP client, the connection or the credential decides; a caller's argument never replaces it.
 RESERVED_HEADERS = frozenset({
@@ -58,13 +65,14 @@ class Declared:
     required: bool = False
     description: str = ""
     rule: str = "inherited"
+    form: bool = False
     authored: InputParameter | None = field(default=None, hash=False)
 
 
 def declared_input(authored: InputParameter) -> Declared:
     """The input an author declared; a path input is always required, an unknown type takes any value."""
-    location = authored.location if authored.location in {"path", "header", "body"} else "query"
-    kind: ParameterType = "any" if authored.type is None and location == "body" else "string"
+    location = _LOCATIONS.get(authored.location or "query", "query")
+    kind: ParameterType = "any" if authored.type is None and location in {"body", "field"} else "string"
     if authored.type is not None:
         kind = _TYPES.get(authored.type.lower(), "any")
     return Declared(
@@ -73,6 +81,7 @@ def declared_input(authored: InputParameter) -> Declared:
         type=kind,
         required=location == "path" or bool(authored.required),
         description=" ".join(authored.description.split()),
+        form=authored.location == "formData",
         authored=authored,
     )
 
@@ -109,16 +118,23 @@ def read_supply(value: JsonValue, namespaces: Sequence[str]) -> Supply:
     if not isinstance(value, str):
         return Constant(value)
     if "{{" not in value:
-        reference = value.removeprefix("$this.")
-        for prefix in (*_CALLER_PREFIXES, *namespaces):
-            if prefix and reference.startswith(f"{prefix}.") and len(reference) > len(prefix) + 1:
-                return Argument(reference[len(prefix) + 1 :])
-        return Constant(value)
-    template = parse_template(value)
+        name = caller_name(value, namespaces)
+        return Constant(value) if name == value else Argument(name)
+    parsed = parse_template(value)
+    template = Template(parsed.literals, tuple(caller_name(name, namespaces) for name in parsed.variables))
     if not template.variables:
         return Constant(value)
     sole = template.sole_variable
     return Argument(sole) if sole else template
+
+
+def caller_name(reference: str, namespaces: Collection[str]) -> str:
+    """The argument that `rest.X`, `tools.X` or `<namespace>.X` means; anything else is its own name."""
+    reference, whole = reference.removeprefix("$this."), reference
+    for prefix in (*_CALLER_PREFIXES, *namespaces):
+        if prefix and reference.startswith(f"{prefix}.") and len(reference) > len(prefix) + 1:
+            return reference[len(prefix) + 1 :]
+    return whole
 
 
 def same_name(one: str, other: str) -> bool:
@@ -153,7 +169,7 @@ def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> Pla
     left, open_names = list(dict.fromkeys(placeholders)), list(dict.fromkeys(names))
     matched: list[Matched] = []
     tied: list[str] = []
-    for rule, key in (("", str), ("placeholder-case", str.lower), ("placeholder-punctuation", _letters)):
+    for rule, key in (("", str), ("placeholder-case", str.lower), ("placeholder-punctuation", letters)):
         for placeholder in list(left):
             fits = [name for name in open_names if key(name) == key(placeholder)]
             rivals = [other for other in left if key(other) == key(placeholder)]
@@ -173,5 +189,6 @@ def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> Pla
     return PlaceholderMatch(tuple(matched), tuple(left), tuple(dict.fromkeys(tied)))
 
 
-def _letters(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
+def letters(name: str) -> str:
+    """A name without what spellings differ in: case, and everything but letters and digits."""
+    return "".join(filter(str.isalnum, name.lower()))

@@ -12,7 +12,9 @@ from fairlead.plan.templates import Template
 from fairlead.spec.source import JsonValue
 
 ParameterType: TypeAlias = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
-Location: TypeAlias = Literal["path", "query", "header", "body"]
+Location: TypeAlias = Literal["path", "query", "header", "body", "field"]
+"""Where a value stands; `body` is all of the body, `field` a named part of it."""
+Placement: TypeAlias = Literal["header", "query", "cookie"]
 Arguments: TypeAlias = Mapping[str, JsonValue]
 
 
@@ -51,6 +53,20 @@ class Constant:
 
 
 Supply: TypeAlias = Argument | Constant | Template
+BodyKind: TypeAlias = Literal["json", "text", "xml", "raw", "form", "multipart"]
+BodyTemplate: TypeAlias = Argument | Constant | Template | Mapping[str, "BodyTemplate"] | tuple["BodyTemplate", ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Body:
+    """How the body of an upstream call is written.
+
+    It is the call's `body` input, or its `field` inputs together; `template` says where those stand in it, and its
+    arguments are their names.
+    """
+
+    kind: BodyKind
+    template: BodyTemplate | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +95,7 @@ class Authentication:
     token: Template | None = None
     key: Template | None = None
     value: Template | None = None
-    placement: Literal["header", "query"] = "header"
+    placement: Placement = "header"
     username: Template | None = None
     password: Template | None = None
     schemes: tuple[TokenSchemeRule, ...] = ()
@@ -124,6 +140,7 @@ class UpstreamCall:
     method: str
     path: PathTemplate
     inputs: tuple[UpstreamInput, ...]
+    body: Body | None = None
     raw_format: str = "json"
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from fairlead.spec.model import Document
+
+_ENVIRONMENT_VARIABLE = re.compile(r"(?:env\.)?([A-Za-z_][A-Za-z0-9_]*)")
 
 
 def bind_variables(document: Document) -> Mapping[str, str]:
@@ -17,3 +20,9 @@ def bind_variables(document: Document) -> Mapping[str, str]:
             variables[f"{bind.namespace}.{key}"] = variable
             variables.setdefault(key, variable)
     return variables
+
+
+def environment_variable(variable: str) -> str | None:
+    """The environment variable that `{{env.KEY}}` or `{{KEY}}` names where no bind does (dialect R16)."""
+    match = _ENVIRONMENT_VARIABLE.fullmatch(variable)
+    return match[1] if match else None

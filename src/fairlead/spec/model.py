@@ -51,13 +51,20 @@ class TokenScheme(_Authored):
 
 
 class Authentication(_Authored):
-    """How the upstream wants to be authenticated to; which keys are needed depends on `type`."""
+    """How the upstream wants to be authenticated to; which keys are needed depends on `type`.
 
-    type: Annotated[Literal["bearer", "apikey", "basic"], BeforeValidator(_lower)]
+    Several spellings are in use, and `type` and `placement` are free texts, because a value that is not supported
+    stops the operations of this upstream only.
+    """
+
+    type: Annotated[str, BeforeValidator(_lower)]
     token: str | None = None
     key: str | None = None
+    name: str | None = None
+    header: str | None = None
     value: str | None = None
-    placement: Annotated[Literal["header", "query"], BeforeValidator(_lower)] = "header"
+    placement: Annotated[str | None, BeforeValidator(_lower)] = None
+    in_: Annotated[str | None, BeforeValidator(_lower), Field(alias="in")] = None
     username: str | None = None
     password: str | None = None
     token_schemes: list[TokenScheme] = Field(default=[], alias="x-fairlead-token-schemes")

@@ -13,6 +13,7 @@ from fairlead.settings import Secret
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_COOKIE_VALUE = re.compile(r"[!#-+\--:<-\[\]-~]+")
 _ESCAPE = re.compile(r"%[0-9A-F]{2}")
 MASK = "***"
 
@@ -59,12 +60,21 @@ def bearer(token: Secret, schemes: Sequence[tuple[re.Pattern[str] | None, str]] 
 
 
 def api_key(name: str, value: Secret, placement: str) -> Credential:
-    """An API key under a name of the upstream's choice, in a header or in the query."""
+    """An API key under a name of the upstream's choice, in a header, in the query or in a cookie (RFC 6265)."""
     if placement == "query":
         return Credential(query=((name, value),), secrets=(value,))
+    if placement == "cookie":
+        return Credential(headers=(("Cookie", Secret(_cookie(name, value))),), secrets=(value,))
     if not _HEADER_NAME.fullmatch(name):
         raise ConfigurationError(f"`{name}` is no header name, so the API key cannot be sent in it.")
     return Credential(headers=((name, Secret(_sendable(value, "The API key"))),), secrets=(value,))
+
+
+def _cookie(name: str, value: Secret) -> str:
+    text = _sendable(value, "The API key")
+    if not _HEADER_NAME.fullmatch(name) or not _COOKIE_VALUE.fullmatch(text):
+        raise ConfigurationError(f"The API key cannot be sent in the cookie `{name}`.")
+    return f"{name}={text}"
 
 
 def basic(username: Secret, password: Secret) -> Credential:

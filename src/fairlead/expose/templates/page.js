@@ -34,21 +34,33 @@ function fault(field) {
   return "";
 }
 
+// A value that may be of any type: JSON where it is some, else a text.
+function lenient(value) {
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
 function readForm(form) {
   const request = { method: form.dataset.method, headers: {}, body: undefined };
   const values = new Map();
   const query = [];
+  const fields = {};
   for (const field of fieldsOf(form)) {
     const value = field.tagName === "TEXTAREA" ? field.value.trim() : field.value;
     if (value === "") continue;
     if (field.dataset.place === "path") values.set(field.dataset.name, encodeURIComponent(value));
     else if (field.dataset.place === "header") request.headers[field.dataset.name] = value;
+    else if (field.dataset.place === "field") fields[field.dataset.name] = field.dataset.type === "string" ? value : lenient(value);
     else if (field.dataset.place === "body") request.body = field.dataset.type === "string" ? JSON.stringify(value) : value;
     else {
       const parts = field.dataset.type === "array" && !value.startsWith("[") ? value.split(/\s*\n\s*/) : [value];
       query.push(...parts.map((part) => `${encodeURIComponent(field.dataset.name)}=${encodeURIComponent(part)}`));
     }
   }
+  if (Object.keys(fields).length) request.body = JSON.stringify(fields);
   if (request.body !== undefined) request.headers["Content-Type"] = "application/json";
   const path = JSON.parse(form.dataset.segments)
     .map(([text, parameter]) => "/" + (parameter === null ? encodeURIComponent(text) : (values.get(parameter) ?? `{${text}}`)))

@@ -1,0 +1,110 @@
+"""Writes the body of a request: from one argument, from fields, or from a document's template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import urlencode
+
+from fairlead.engine.texts import text_of
+from fairlead.plan.model import Argument, Arguments, Body, BodyKind, BodyTemplate, Constant
+from fairlead.plan.templates import Template
+from fairlead.spec.json_text import json_text
+from fairlead.spec.source import JsonValue
+
+
+class _Absent(Exception):
+    """A template needs an argument that was not given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BodyFiller:
+    """A body taken apart for filling: `entity` is the argument that is all of it, `fields` are its parts by name."""
+
+    body: Body
+    entity: str | None
+    fields: Mapping[str, str]
+
+    def fill(self, arguments: Arguments) -> tuple[str, bytes] | None:
+        """The media type and the bytes, or None where nothing was given; raises ValueError for what cannot be sent."""
+        if self.entity is not None:
+            return self._written(arguments[self.entity]) if self.entity in arguments else None
+        given = {name: arguments[argument] for name, argument in self.fields.items() if argument in arguments}
+        if self.body.template is None:
+            return self._written(given) if given else None
+        try:
+            return self._written(_rendered(self.body.template, given))
+        except _Absent:
+            return None
+
+    def _written(self, value: JsonValue) -> tuple[str, bytes]:
+        return _WRITERS[self.body.kind](value)
+
+
+def _rendered(template: BodyTemplate, given: Mapping[str, JsonValue]) -> JsonValue:
+    """The value of a template; what lacks an argument is left out, the whole of it raises _Absent."""
+    if isinstance(template, Constant):
+        return template.value
+    if isinstance(template, Argument):
+        if template.name not in given:
+            raise _Absent
+        return given[template.name]
+    if isinstance(template, Template):
+        if not given.keys() >= set(template.variables):
+            raise _Absent
+        return template.render(lambda name: text_of(given[name]))
+    if isinstance(template, Mapping):
+        return {key: value for key, part in template.items() for value in _present(part, given)}
+    return [value for part in template for value in _present(part, given)]
+
+
+def _present(template: BodyTemplate, given: Mapping[str, JsonValue]) -> list[JsonValue]:
+    try:
+        return [_rendered(template, given)]
+    except _Absent:
+        return []
+
+
+def _json(value: JsonValue) -> tuple[str, bytes]:
+    return "application/json", json_text(value).encode()
+
+
+def _pairs(value: JsonValue) -> list[tuple[str, str]]:
+    """The fields of a form; a list is a field for each item, anything else with parts is JSON."""
+    if not isinstance(value, dict):
+        raise ValueError("a form has named fields")
+    items = [(name, item if isinstance(item, list) else [item]) for name, item in value.items()]
+    return [(name, text_of(each)) for name, several in items for each in several]
+
+
+def _form(value: JsonValue) -> tuple[str, bytes]:
+    if isinstance(value, str):
+        return "application/x-www-form-urlencoded", value.encode()  # written by the author of the document
+    return "application/x-www-form-urlencoded", urlencode(_pairs(value)).encode()
+
+
+def _multipart(value: JsonValue) -> tuple[str, bytes]:
+    """`multipart/form-data` (RFC 7578); the boundary is made from the content, so that none of it can hold it."""
+    pairs = _pairs(value)
+    boundary = sha256(repr(pairs).encode()).hexdigest()
+    parts = [
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{text}\r\n'
+        for name, text in pairs
+    ]
+    return f"multipart/form-data; boundary={boundary}", f"{''.join(parts)}--{boundary}--\r\n".encode()
+
+
+def _quoted(name: str) -> str:
+    """A field's name as browsers escape it (WHATWG HTML, multipart form data)."""
+    return name.replace("\n", "%0A").replace("\r", "%0D").replace('"', "%22")
+
+
+def _plain(media_type: str) -> Callable[[JsonValue], tuple[str, bytes]]:
+    return lambda value: (media_type, text_of(value).encode())
+
+
+_WRITERS: Mapping[BodyKind, Callable[[JsonValue], tuple[str, bytes]]] = {
+    "json": _json, "form": _form, "multipart": _multipart, "text": _plain("text/plain; charset=utf-8"),
+    "xml": _plain("application/xml"), "raw": _plain("application/octet-stream"),
+}  # fmt: skip
