@@ -38,13 +38,17 @@ def read_consumed(document: Document, findings: Findings) -> dict[str, list[Cons
     namespaces = [adapter.namespace for adapter in document.capability.exposes]
     for index, api in enumerate(document.capability.consumes):
         at: Path = ("capability", "consumes", index)
+        if not api.resources:
+            continue
         upstream, refused = _upstream(api, binds, at, findings)
         for r, resource in enumerate(api.resources):
             for o, operation in enumerate(resource.operations):
                 here = (*at, "resources", r, "operations", o)
                 reading = _Reading(api, resource, operation, here, findings)
-                entry = reading.entry(upstream, {*namespaces, api.namespace}, refused=refused)
-                _add(entries, f"{api.namespace}.{operation.name}", entry, findings)
+                names = (api.namespace, *api.also_named)
+                entry = reading.entry(upstream, {*namespaces, *names}, refused=refused)
+                for name in names:
+                    _add(entries, f"{name}.{operation.name}", entry, findings)
     return entries
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, has_errors
+from fairlead.spec.imports import resolve_imports
 from fairlead.spec.model import Document
 from fairlead.spec.overlay import apply_overlay, overlay_beside
 from fairlead.spec.rules import read_model
@@ -35,6 +36,7 @@ def load(path: Path, overlay: Path | None = None) -> LoadedDocument:
     chosen = overlay or overlay_beside(path)
     if chosen is not None:
         source = apply_overlay(source, read_file(chosen))
+    source = resolve_imports(source, path)
     document, diagnostics = read_model(source)
     diagnostics = [*source.diagnostics, *diagnostics]
     if document is None:

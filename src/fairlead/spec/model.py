@@ -174,6 +174,7 @@ class Consumes(_Authored):
     resources: list[Resource] = []
     authentication: Authentication | None = None
     title: Annotated[str | None, Field(alias="x-fairlead-title")] = None
+    also_named: Annotated[list[str], Field(alias="x-fairlead-also-named")] = []
 
 
 class Hints(_Authored):
