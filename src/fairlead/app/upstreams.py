@@ -12,7 +12,8 @@ from fairlead.engine.credentials import missing_variables, resolve_credential
 from fairlead.engine.execute import Runnable, runnable
 from fairlead.engine.pins import check_pins
 from fairlead.errors import ConfigurationError
-from fairlead.plan.model import Operation, Plan, Upstream
+from fairlead.plan.model import Argument, Operation, Plan, Upstream
+from fairlead.plan.paths import PLACEHOLDER
 from fairlead.sandbox.options import DEMO_TOKEN
 from fairlead.settings import Secret, Settings
 from fairlead.upstream.auth import Credential
@@ -35,7 +36,9 @@ def operations_of(
         for operation in plan.operations:
             check_pins(operation)
     credentials = {up: resolve_credential(up, settings.secrets) for up in upstreams}
-    bases = {up: upstream_address(up, upstream) for up in upstreams}
+    bases = {up: upstream_address(up, upstream, settings.secrets) for up in upstreams}
+    if upstream is None:
+        _refuse_unpinned(plans)
 
     def ready(operation: Operation) -> Runnable:
         up = operation.call.upstream
@@ -70,9 +73,36 @@ def _refuse_missing_variables(upstreams: Sequence[Upstream], secrets: Mapping[st
     )
 
 
-def upstream_address(upstream: Upstream, override: str | None) -> str:
-    """The address calls go to; raises ConfigurationError for one that cannot be called."""
-    base = (upstream.base if override is None else override).rstrip("/")
+def _refuse_unpinned(plans: Sequence[Plan]) -> None:
+    for plan in plans:
+        for call in (operation.call for operation in plan.operations):
+            own = {item.name for item in call.inputs if isinstance(item.supply, Argument)}
+            lacking = next((name for name in call.upstream.pinned if name in own), None)
+            if lacking:
+                raise ConfigurationError(
+                    f"`{{{lacking}}}` in the address of `{call.upstream.namespace}` decides whom the credential goes "
+                    "to, so callers cannot give it.",
+                    remedy=f"Give it with `--pin {lacking}=…`, or the whole address with `--upstream https://…`.",
+                )
+
+
+def _spelled(upstream: Upstream, environment: Mapping[str, Secret]) -> str:
+    """The address with the environment's variables in it."""
+    address = upstream.base
+    for name, variable in upstream.variables.items():
+        if variable not in environment:
+            raise ConfigurationError(
+                f"{variable} is not set, and the address of `{upstream.namespace}` is made of it.",
+                remedy=f"Type `export {variable}=…`, or give the whole address with `--upstream https://…`.",
+            )
+        address = address.replace(f"{{{name}}}", environment[variable].reveal().strip().rstrip("/"))
+    return address.rstrip("/")
+
+
+def upstream_address(upstream: Upstream, override: str | None, environment: Mapping[str, Secret]) -> str:
+    """The address calls go to, placeholders included; raises ConfigurationError for one that cannot be called."""
+    address = override.rstrip("/") if override is not None else _spelled(upstream, environment)
+    base = PLACEHOLDER.sub("1", address)
     try:
         parts = urlsplit(base)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -88,7 +118,7 @@ def upstream_address(upstream: Upstream, override: str | None) -> str:
             f"The address of `{upstream.namespace}` holds a user name or password.",
             remedy="Leave it out; credentials come from the document's authentication.",
         )
-    return base
+    return address
 
 
 def _without_user(address: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fairlead.engine.bodies import BodyFiller
+from fairlead.engine.hosts import HostFiller, host_filler
 from fairlead.engine.texts import text_of
 from fairlead.errors import ArgumentFault, InvalidArguments
 from fairlead.plan.inference import RESERVED_HEADERS
@@ -38,6 +39,7 @@ class RequestFiller:
 
     method: str
     base: str
+    host: HostFiller | None
     template: PathTemplate
     path: tuple[_Slot, ...]
     query: tuple[_Slot, ...]
@@ -61,7 +63,8 @@ class RequestFiller:
             if slot.argument in arguments:
                 pairs.extend([f"{slot.key}={percent_encoded(text)}" for text in _texts(slot, arguments)])
         pairs.extend(self.fixed_query)
-        url = f"{self.base}{self._path(arguments)}"
+        base = self.base if self.host is None else self.host.fill(arguments)
+        url = f"{base}{self._path(arguments)}"
         if pairs:
             url = f"{url}{'&' if '?' in url else '?'}{'&'.join(pairs)}"
         if len(url) > _LONGEST_TEXT:
@@ -146,7 +149,7 @@ class RequestFiller:
 def request_filler(call: UpstreamCall, base: str, credential: Credential) -> RequestFiller:
     """Take a call apart; headers that the credential or the connection decides are no caller's to fill."""
     taken = RESERVED_HEADERS | {name.lower() for name, _ in credential.headers}
-    slots: dict[str, list[_Slot]] = {"path": [], "query": [], "header": [], "body": [], "field": []}
+    slots: dict[str, list[_Slot]] = {"path": [], "query": [], "header": [], "body": [], "field": [], "host": []}
     constants: dict[str, JsonValue] = {}
     rendered: list[tuple[str, Template]] = []
     for item in call.inputs:
@@ -157,6 +160,7 @@ def request_filler(call: UpstreamCall, base: str, credential: Credential) -> Req
     return RequestFiller(
         method=call.method,
         base=base,
+        host=host_filler(base, {slot.key: slot.argument for slot in slots["host"]}),
         template=call.path,
         path=tuple(slots["path"]),
         query=tuple(slots["query"]),

@@ -88,7 +88,7 @@ def argument_reader(route: Route) -> ArgumentReader:
     operation = route.operation
     in_path = [segment.parameter for segment in route.segments if segment.parameter is not None]
     others = [parameter for parameter in operation.parameters if parameter.name not in in_path]
-    in_query = {"query", "path"} if takes_body(route) else {"query", "path", "field"}
+    in_query = {"query", "path", "host"} | (set() if takes_body(route) else {"field"})
     return ArgumentReader(
         path=tuple(operation.parameter(name) for name in in_path),
         query={parameter.name: parameter for parameter in others if parameter.location in in_query},

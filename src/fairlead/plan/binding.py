@@ -11,6 +11,7 @@ from fairlead.plan.findings import Findings
 from fairlead.plan.inference import (
     Declared,
     declared_input,
+    letters,
     match_placeholders,
     parameter_of,
     read_supply,
@@ -72,11 +73,16 @@ def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Finding
     _locate(parameters, pairs, strays, routed=bool(exposure.route))
     _warn_of_unused(own, parameters, exposure, findings)
     fixed = pins.among(parameters, supplies)
+    operators = {
+        supply.name
+        for declared, supply, _ in supplies
+        if isinstance(supply, Argument) and declared.name in entry.upstream.pinned
+    }
     operation = Operation(
         name=entry.authored.name,
         namespace=entry.upstream.namespace,
         description=entry.authored.description,
-        parameters=tuple(p for p in _in_reading_order(parameters.values()) if p.name not in fixed),
+        parameters=tuple(p for p in _in_reading_order(parameters.values()) if p.name not in fixed.keys() | operators),
         call=UpstreamCall(
             upstream=entry.upstream,
             method=entry.authored.method,
@@ -187,6 +193,8 @@ def _pair_route(
     """Route placeholder → parameter, and the placeholders that nothing upstream takes."""
     placeholders = [segment.text for segment in exposure.route if segment.parameter is not None]
     paths = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "path"]
+    hosts = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "host"]
+    paths += [name for name in hosts if any(letters(name) == letters(placeholder) for placeholder in placeholders)]
     others = [name for name in parameters if name not in paths and name in placeholders]
     match = match_placeholders([p for p in placeholders if p not in others], paths)
     pairs = {name: name for name in others}

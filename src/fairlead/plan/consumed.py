@@ -6,13 +6,14 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from fairlead.plan.bases import Base, read_base
 from fairlead.plan.bodies import read_body
 from fairlead.plan.findings import Findings
 from fairlead.plan.inference import RESERVED_HEADERS, Declared, declared_input, same_name
 from fairlead.plan.model import Body, Upstream
 from fairlead.plan.outbound import read_outbound
 from fairlead.plan.paths import PathTemplate, parse_path
-from fairlead.plan.variables import bind_variables
+from fairlead.plan.variables import bind_variables, environment_variable
 from fairlead.spec.model import ConsumedOperation, Consumes, Document, InputParameter, Resource
 from fairlead.spec.source import Path
 
@@ -40,11 +41,12 @@ def read_consumed(document: Document, findings: Findings) -> dict[str, list[Cons
         at: Path = ("capability", "consumes", index)
         if not api.resources:
             continue
-        upstream, refused = _upstream(api, binds, at, findings)
+        base = read_base(api.base_uri, binds)
+        upstream, refused = _upstream(api, base, binds, at, findings)
         for r, resource in enumerate(api.resources):
             for o, operation in enumerate(resource.operations):
                 here = (*at, "resources", r, "operations", o)
-                reading = _Reading(api, resource, operation, here, findings)
+                reading = _Reading(api, base, resource, operation, here, findings)
                 names = (api.namespace, *api.also_named)
                 entry = reading.entry(upstream, {*namespaces, *names}, refused=refused)
                 for name in names:
@@ -60,27 +62,40 @@ def _add(entries: dict[str, list[ConsumedEntry]], name: str, entry: ConsumedEntr
     entries.setdefault(name, []).append(entry)
 
 
-def _upstream(api: Consumes, binds: Mapping[str, str], at: Path, findings: Findings) -> tuple[Upstream, bool]:
+def _upstream(
+    api: Consumes, base: Base, binds: Mapping[str, str], at: Path, findings: Findings
+) -> tuple[Upstream, bool]:
     """The API that is called, and whether it cannot be."""
     refused = api.type != "http"
     if refused:
         message = f"an API of type `{api.type}` cannot be called, so none of its operations is run; `http` can"
         findings.warning((*at, "type"), "unsupported-type", message)
-    base = api.base_uri.strip().rstrip("/")
-    if "{" in base:
-        message = "the address holds a placeholder; give the real one with `--upstream URL`"
+    variables = {name: binds.get(name) or environment_variable(name) or name for name in base.variables}
+    for name, variable in variables.items():
+        findings.inferred("address-variable", api.namespace, f"`{{{name}}}` of the address is the variable {variable}")
+    for name in base.labels:
+        findings.inferred("host-label", api.namespace, f"`{{{name}}}` of the address is a required parameter")
+    for name in base.pinned:
+        message = f"`{name}` decides whom the credential goes to: give it with `--pin {name}=…`, or `--upstream URL`"
         findings.warning((*at, "baseUri"), "placeholder-address", message)
-    elif base and not re.match(r"https?://[^/\s]+", base):
-        message = f"`{base}` is no http or https address; give the real one with `--upstream URL`"
+    if base.address and "{" not in base.address and not re.match(r"https?://[^/\s]+", base.address):
+        message = f"`{base.address}` is no http or https address; give the real one with `--upstream URL`"
         findings.warning((*at, "baseUri"), "no-address", message)
-    elif not base:
+    elif not base.address:
         findings.warning(at, "no-address", "the API has no `baseUri`; give the address with `--upstream URL`")
     authentication = None
     if api.authentication is not None:
         here = (*at, "authentication")
         authentication = read_outbound(api.authentication, binds, api.namespace, here, findings)
         refused = refused or authentication is None
-    return Upstream(namespace=api.namespace, base=base, authentication=authentication), refused
+    made = Upstream(
+        namespace=api.namespace,
+        base=base.address,
+        authentication=authentication,
+        variables=variables,
+        pinned=base.pinned,
+    )
+    return made, refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +103,7 @@ class _Reading:
     """One operation while it is read."""
 
     api: Consumes
+    base: Base
     resource: Resource
     operation: ConsumedOperation
     at: Path
@@ -95,7 +111,9 @@ class _Reading:
 
     def entry(self, upstream: Upstream, prefixes: Collection[str], *, refused: bool) -> ConsumedEntry:
         """The operation with all its inputs; `prefixes` are the words before a dot that mean the caller."""
-        path = parse_path(self.resource.path + (self.operation.path or ""))
+        resource, own = self.resource.path, self.operation.path or ""
+        own = own.removeprefix(resource) if own.startswith(resource) else own  # some say it in both places (R28)
+        path = parse_path(f"{self.base.path}{'' if resource.startswith('/') else '/'}{resource}{own}")
         authored = list(
             _distinct(
                 [
@@ -120,6 +138,8 @@ class _Reading:
 
     def _placed(self, declared: list[Declared], path: PathTemplate) -> list[Declared]:
         """The inputs with one for every placeholder of the path."""
+        hosts = {*self.base.labels, *self.base.pinned}
+        declared = [replace(item, location="host", required=True) if item.name in hosts else item for item in declared]
         inputs = _with_placeholders(declared, path)
         if len(inputs) < len(declared):
             message = f"the path `{path.text}` has no placeholder for an input that is `in: path`; it is not sent"
@@ -129,6 +149,7 @@ class _Reading:
                 inputs.append(_undeclared(name, self.resource))
                 message = f"`{name}` is a required string, because the path `{path.text}` has `{{{name}}}`"
                 self.findings.inferred("undeclared-placeholder", self.operation.name, message)
+        inputs += [_host(name) for name in hosts if not any(item.name == name for item in inputs)]
         return inputs
 
     def _is_refused(self, parameter: InputParameter) -> bool:
@@ -170,10 +191,23 @@ def _distinct(parameters: Iterable[InputParameter]) -> Iterable[InputParameter]:
     return {(parameter.name, parameter.location): parameter for parameter in parameters}.values()
 
 
+def _host(name: str) -> Declared:
+    return Declared(
+        name=name,
+        location="host",
+        required=True,
+        description=f"The {_spoken(name)}, part of the upstream's address.",
+        rule="host-label",
+    )
+
+
+def _spoken(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").lower()
+
+
 def _undeclared(name: str, resource: Resource) -> Declared:
     kind = re.split(r"[-_/ ]", resource.name)[0] or "resource"
-    spoken = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").lower()
-    description = f"The {spoken}, part of the path of the {kind} resource."
+    description = f"The {_spoken(name)}, part of the path of the {kind} resource."
     return Declared(
         name=name,
         location="path",

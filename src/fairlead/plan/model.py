@@ -12,8 +12,8 @@ from fairlead.plan.templates import Template
 from fairlead.spec.source import JsonValue
 
 ParameterType: TypeAlias = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
-Location: TypeAlias = Literal["path", "query", "header", "body", "field"]
-"""Where a value stands; `body` is all of the body, `field` a named part of it."""
+Location: TypeAlias = Literal["path", "query", "header", "body", "field", "host"]
+"""Where a value stands; `body` is all of the body, `field` a named part of it, `host` a part of the address."""
 Placement: TypeAlias = Literal["header", "query", "cookie"]
 Arguments: TypeAlias = Mapping[str, JsonValue]
 
@@ -125,11 +125,16 @@ InboundAuthentication: TypeAlias = Authentication | ResourceServer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upstream:
-    """An HTTP API that is called. `base` has no trailing slash."""
+    """An HTTP API that is called. `base` has no trailing slash; its `{placeholders}` are `host` inputs of the calls.
+
+    Those in `variables` stand for environment variables, and those in `pinned` are the operator's to fill.
+    """
 
     namespace: str
     base: str
     authentication: Authentication | None = None
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    pinned: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
