@@ -114,16 +114,11 @@ class _Reading:
         resource, own = self.resource.path, self.operation.path or ""
         own = own.removeprefix(resource) if own.startswith(resource) else own  # some say it in both places (R28)
         path = parse_path(f"{self.base.path}{'' if resource.startswith('/') else '/'}{resource}{own}")
-        authored = list(
-            _distinct(
-                [
-                    *self.api.input_parameters,
-                    *self.resource.input_parameters,
-                    *self.operation.input_parameters,
-                ]
-            )
+        every = _distinct(
+            [*self.api.input_parameters, *self.resource.input_parameters, *self.operation.input_parameters]
         )
-        refused |= len([parameter for parameter in authored if self._is_refused(parameter)]) > 0
+        authored = [parameter for parameter in every if not self._is_reserved(parameter)]
+        unsupported = [parameter for parameter in authored if not self._is_supported(parameter)]
         inputs = self._placed([declared_input(parameter) for parameter in authored], path)
         read = read_body(self.operation, inputs, prefixes, self.at, self.findings)
         return ConsumedEntry(
@@ -133,7 +128,7 @@ class _Reading:
             inputs=read.inputs,
             body=read.body,
             at=self.at,
-            refused=refused or read.refused,
+            refused=refused or bool(unsupported) or read.refused,
         )
 
     def _placed(self, declared: list[Declared], path: PathTemplate) -> list[Declared]:
@@ -152,14 +147,18 @@ class _Reading:
         inputs += [_host(name) for name in hosts if not any(item.name == name for item in inputs)]
         return inputs
 
-    def _is_refused(self, parameter: InputParameter) -> bool:
-        """Look at an input on its own; whether the operation cannot be run with it."""
-        if parameter.location == "header" and parameter.name.lower() in RESERVED_HEADERS:
-            message = (
-                f"the header `{parameter.name}` is the connection's or the credential's; an argument is never sent "
-                "as it"
-            )
-            self.findings.warning(self.at, "reserved-header", message)
+    def _is_reserved(self, parameter: InputParameter) -> bool:
+        """Whether an input is a header that the connection or the credential decides; then nobody can give it."""
+        if parameter.location != "header" or parameter.name.lower() not in RESERVED_HEADERS:
+            return False
+        message = (
+            f"the header `{parameter.name}` is the connection's or the credential's; an argument is never sent as it"
+        )
+        self.findings.warning(self.at, "reserved-header", message)
+        return True
+
+    def _is_supported(self, parameter: InputParameter) -> bool:
+        """Whether the operation can be run with an input."""
         if parameter.pattern is not None:
             try:
                 re.compile(parameter.pattern)
@@ -167,10 +166,10 @@ class _Reading:
                 message = f"the pattern of `{parameter.name}` is no regular expression: {failure}"
                 self.findings.error(self.at, "bad-pattern", message)
         if parameter.location not in {"cookie", "environment"}:
-            return False
+            return True
         message = f"the input `{parameter.name}` is `in: {parameter.location}`, which is not supported yet"
         self.findings.warning(self.at, "unsupported-location", f"{message}, so `{self.operation.name}` is not run")
-        return True
+        return False
 
 
 def _with_placeholders(inputs: list[Declared], path: PathTemplate) -> list[Declared]:
