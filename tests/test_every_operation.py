@@ -45,6 +45,7 @@ capability:
   - namespace: sea
     baseUri: https://{account}.example.com/{tenant}
     authentication: {type: AUTHENTICATION}
+    headers: {X-Version: '2026-11'}
     resources:
     - path: /tides/{{station}}/{part}.json
       operations:
@@ -336,6 +337,17 @@ def test_every_operation_of_our_own_document_arrives(tmp_path: Path, authenticat
     tally = Tally()
     assert_all_arrive((compiled.plan,), tally)
     assert tally.calls == {"REST": 6, "MCP": 6}
+
+
+def test_a_document_that_exposes_nothing_exposes_what_it_consumes(tmp_path: Path) -> None:
+    """Each operation at its path in lower case, and as a tool; a header with a variable is the credential."""
+    text = FIXTURE[: FIXTURE.index("  exposes:")].replace("    authentication: {type: AUTHENTICATION}\n", "")
+    (tmp_path / "sea.yaml").write_text(text.replace("headers: {", "headers: {X-Key: '{{KEY}}', "))
+    plan = compile_document(load(tmp_path / "sea.yaml")).plan
+    assert {route.path for route in plan.routes} == {"/v1/tides/{station}/{part}.json"}
+    tally = Tally()
+    assert_all_arrive((plan,), tally)
+    assert tally.calls["MCP"] == 6
 
 
 def test_every_operation_of_the_shipped_document_arrives(seed: Path) -> None:

@@ -19,7 +19,6 @@ from fairlead.plan.inference import (
 )
 from fairlead.plan.model import (
     Argument,
-    Constant,
     Operation,
     PageLink,
     Pagination,
@@ -143,7 +142,8 @@ def _supplies(
             supply = read_supply(given.pop(key), (exposure.namespace,))  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
         elif declared.authored is not None and declared.authored.value is not None:
-            supplied.append((declared, Constant(declared.authored.value), "literal-value"))  # type: ignore[arg-type]
+            supply = read_supply(declared.authored.value, (exposure.namespace,))  # type: ignore[arg-type]
+            supplied.append((declared, supply, _supply_rule(supply)))
         elif not own or declared.name in own or declared.required:
             supplied.append((declared, Argument(declared.name), declared.rule))
     for key in given:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fairlead.plan.binding import Bound, Exposure, bind
 from fairlead.plan.calls import Calls, Use
 from fairlead.plan.consumed import read_consumed
+from fairlead.plan.exposing import exposed_adapters
 from fairlead.plan.findings import Findings
 from fairlead.plan.inbound import read_inbound, warn_of_shadowed
 from fairlead.plan.model import Operation, Plan, Route, Segment, Semantics, Tool
@@ -62,7 +63,7 @@ class _Compiler:
         self.pins = Pins(pins)
 
     def run(self) -> Compilation:
-        for index, adapter in enumerate(self.document.capability.exposes):
+        for index, adapter in enumerate(exposed_adapters(self.document, self.findings)):
             at: Path = ("capability", "exposes", index)
             if adapter.type == "rest":
                 self._rest(adapter, at)

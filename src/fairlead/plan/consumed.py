@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fairlead.plan.bases import Base, read_base
@@ -14,7 +14,7 @@ from fairlead.plan.model import Body, Upstream
 from fairlead.plan.outbound import read_outbound
 from fairlead.plan.paths import PathTemplate, parse_path
 from fairlead.plan.variables import bind_variables, environment_variable
-from fairlead.spec.model import ConsumedOperation, Consumes, Document, InputParameter, Resource
+from fairlead.spec.model import Authentication, ConsumedOperation, Consumes, Document, InputParameter, Resource
 from fairlead.spec.source import Path
 
 
@@ -84,9 +84,9 @@ def _upstream(
     elif not base.address:
         findings.warning(at, "no-address", "the API has no `baseUri`; give the address with `--upstream URL`")
     authentication = None
-    if api.authentication is not None:
-        here = (*at, "authentication")
-        authentication = read_outbound(api.authentication, binds, api.namespace, here, findings)
+    authored, here = _credential(api, at, findings)
+    if authored is not None:
+        authentication = read_outbound(authored, binds, api.namespace, here, findings)
         refused = refused or authentication is None
     made = Upstream(
         namespace=api.namespace,
@@ -96,6 +96,20 @@ def _upstream(
         pinned=base.pinned,
     )
     return made, refused
+
+
+def _credential(api: Consumes, at: Path, findings: Findings) -> tuple[Authentication | None, Path]:
+    """How an API is authenticated to: as it says, or else by the one header that takes a variable."""
+    here = (*at, "headers")
+    secret = [name for name, value in api.headers.items() if "{{" in value]
+    chosen = secret[0] if api.authentication is None and len(secret) == 1 else None
+    for name in secret:
+        if name != chosen:
+            message = f"the header `{name}` takes a variable, and only one credential is sent; it is not"
+            findings.warning((*here, name), "unsupported-header", message)
+    if chosen is None:
+        return api.authentication, (*at, "authentication")
+    return Authentication(type="apikey", key=chosen, value=api.headers[chosen]), (*here, chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +133,7 @@ class _Reading:
         )
         authored = [parameter for parameter in every if not self._is_reserved(parameter)]
         unsupported = [parameter for parameter in authored if not self._is_supported(parameter)]
-        inputs = self._placed([declared_input(parameter) for parameter in authored], path)
+        inputs = self._placed([declared_input(parameter) for parameter in authored], path) + list(self._fixed_headers())
         read = read_body(self.operation, inputs, prefixes, self.at, self.findings)
         return ConsumedEntry(
             upstream=upstream,
@@ -147,6 +161,14 @@ class _Reading:
         inputs += [_host(name) for name in hosts if not any(item.name == name for item in inputs)]
         return inputs
 
+    def _fixed_headers(self) -> Iterator[Declared]:
+        """The headers that the API wants with every call; one that takes a variable is a credential's or nobody's."""
+        for name, value in self.api.headers.items():
+            fixed = InputParameter.model_validate({"name": name, "in": "header", "value": value})
+            if "{{" not in value and not self._is_reserved(fixed):
+                self.findings.inferred("fixed-header", self.api.namespace, f"`{name}: {value}` is sent with every call")
+                yield replace(declared_input(fixed), rule="fixed-header")
+
     def _is_reserved(self, parameter: InputParameter) -> bool:
         """Whether an input is a header that the connection or the credential decides; then nobody can give it."""
         if parameter.location != "header" or parameter.name.lower() not in RESERVED_HEADERS:
@@ -165,9 +187,12 @@ class _Reading:
             except re.error as failure:
                 message = f"the pattern of `{parameter.name}` is no regular expression: {failure}"
                 self.findings.error(self.at, "bad-pattern", message)
-        if parameter.location not in {"cookie", "environment"}:
+        if isinstance(parameter.value, str) and "{{" in parameter.value and "env." in parameter.value:
+            message = f"the input `{parameter.name}` takes a variable of the environment, which is not supported yet"
+        elif parameter.location in {"cookie", "environment"}:
+            message = f"the input `{parameter.name}` is `in: {parameter.location}`, which is not supported yet"
+        else:
             return True
-        message = f"the input `{parameter.name}` is `in: {parameter.location}`, which is not supported yet"
         self.findings.warning(self.at, "unsupported-location", f"{message}, so `{self.operation.name}` is not run")
         return False
 

@@ -32,6 +32,8 @@ RULES: Mapping[str, str] = {
     "body-variable": "a variable of a `body` block is an optional input; what lacks its argument is left out",
     "undeclared-body": "an operation that writes and declares no body takes one, and sends it as it is",
     "identity-mapping": "`$.` hands the upstream's answer through untouched",
+    "exposed-as-consumed": "a document that exposes nothing exposes what it consumes",
+    "fixed-header": "`headers` of a consumed API are sent with every call",
     "host-label": "a placeholder of the address before its domain is a required parameter, one label of the host",
     "address-variable": "a placeholder of the address in capitals, or of a bind, is an environment variable",
     "bind-variable": "`{{env.KEY}}` and `{{KEY}}` are the bind KEY, an environment variable",

@@ -171,6 +171,7 @@ class Consumes(_Authored):
     base_uri: Annotated[str, Field(alias="baseUri")] = ""
     description: str = ""
     input_parameters: Annotated[list[InputParameter], Field(alias="inputParameters")] = []
+    headers: dict[str, str] = {}
     resources: list[Resource] = []
     authentication: Authentication | None = None
     title: Annotated[str | None, Field(alias="x-fairlead-title")] = None
