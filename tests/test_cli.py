@@ -119,7 +119,7 @@ def test_help_shows_examples(command: str) -> None:
         (("serve", "--sandbox", "--insecure", "--host", "192.0.2.1"), 5, ["no address of this machine. Try `--host"]),
         (("serve", "--sandbox", "--host", "127.example.com"), 4, ["FAIRLEAD_API_TOKEN", "--insecure"]),
         (("check", ""), 2, ["an empty name is no document"]),
-        (("check", "x" * 5_000), 3, ["unreadable-file", "name too long"]),
+        (("check", "x" * 5_000), 1, ["unreadable-file", "name too long"]),
         ((*CALL, "--upstream", ""), 4, ["no address", "--upstream https://"]),
         ((*CALL, "--upstream", "http://ex ample"), 4, ["`http://ex ample` is no address"]),
         ((*CALL, "--upstream", "ftp://x"), 4, ["--upstream https://"]),
@@ -342,7 +342,7 @@ def test_a_signal_ends_mcp_while_its_input_is_open(number: signal.Signals, statu
         (f"{' '.join(CALL)} --sandbox <&- >&- 2>&-", 0),
         ("mcp --sandbox <&-", 0),
         ("mcp --sandbox </dev/null >&-", 0),
-        ("check nowhere.yaml 2>&-", 3),
+        ("check nowhere.yaml 2>&-", 1),
     ],
 )
 def test_streams_that_are_closed_or_full_are_no_fault(command: str, status: int) -> None:
@@ -414,7 +414,7 @@ def test_a_file_name_cannot_colour_a_diagnostic(tmp_path: Path) -> None:
     """Somebody else may have named the file."""
     (tmp_path / "a\x1b[31m.yaml").write_text("x: [")
     done = fairlead("check", tmp_path)
-    assert done.code == 3
+    assert done.code == 1
     assert "a\\u001b[31m.yaml:2:1 yaml-syntax" in done.err
 
 

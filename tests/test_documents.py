@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -24,7 +25,7 @@ def test_every_problem_of_a_document_comes_at_once(tmp_path: Path) -> None:
     """One run shows unknown keys, wrong values, broken references and duplicates, each with line, column and remedy."""
     (tmp_path / "broken.yaml").write_bytes((HERE / "documents/broken.yaml").read_bytes())
     done = fairlead("check", "broken.yaml", cwd=tmp_path)
-    assert done.code == 3
+    assert done.code == 1
     assert_golden("broken.txt", done.err)
 
 
@@ -214,3 +215,39 @@ def test_published_documents_compile_or_say_why_not(shared: Path) -> None:
             assert refused.diagnostics  # noqa: PT017 - both outcomes are right
     assert total > 600
     assert runnable >= 590
+
+
+def test_a_finding_is_shown_with_its_line_and_a_caret(tmp_path: Path) -> None:
+    """Below the column, however long the line is and whatever it holds; a line that may hold a secret is left out."""
+    (tmp_path / "a.yaml").write_text(
+        f"capability: {{exposes: [{{type: rest, \u202e{'x' * 400}: x, prot: 1}}]}}\nbinds: 1\n"
+    )
+    err = fairlead("check", "a.yaml", cwd=tmp_path).err
+    pairs = pairwise(err.splitlines())
+    assert any(line[caret.index("^") :].startswith("prot: 1") for line, caret in pairs if caret.endswith("^"))
+    assert "\u202e" not in err
+    assert max(map(len, err.splitlines())) < 600
+    (tmp_path / "b.yaml").write_text("capability: {consumes: [{tokne: 1, password: hunter2, namespace: a}]}\n")
+    assert "hunter2" not in fairlead("check", "b.yaml", cwd=tmp_path).err
+
+
+def test_a_report_for_programs_names_every_finding(tmp_path: Path) -> None:
+    """As JSON, and as SARIF for code hosts; the exit status is the same."""
+    (tmp_path / "broken.yaml").write_bytes((HERE / "documents/broken.yaml").read_bytes())
+    listed = fairlead("check", "broken.yaml", "--format", "json", cwd=tmp_path)
+    sarif = fairlead("check", "broken.yaml", "--format", "sarif", cwd=tmp_path)
+    found = json.loads(listed.out)
+    assert (listed.code, sarif.code, listed.err, sarif.err) == (1, 1, "", "")
+    assert found[0].keys() == {"file", "line", "column", "severity", "code", "message"}
+    (run,) = json.loads(sarif.out)["runs"]
+    assert [result["ruleId"] for result in run["results"]] == [each["code"] for each in found]
+    assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {each["code"] for each in found}
+
+
+def test_a_strict_check_takes_warnings_for_errors(tmp_path: Path) -> None:
+    """What runs by inference passes otherwise."""
+    (tmp_path / "a.yaml").write_text(
+        "capability: {consumes: [{namespace: a, resources: [{path: /x, operations: [{name: x}]}]}]}"
+    )
+    assert fairlead("check", "a.yaml", cwd=tmp_path).code == 0
+    assert fairlead("check", "a.yaml", "--strict", cwd=tmp_path).code == 1

@@ -2,40 +2,63 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from fairlead.cli.documents import DOCUMENT, compile_all, document_options, print_diagnostics, read_pins
+from fairlead.cli.documents import DOCUMENT, CompiledDocuments, compile_all, document_options, read_pins
+from fairlead.cli.failures import EXIT_FAILED
+from fairlead.cli.reports import PRINTERS
 from fairlead.cli.terminal import say
-from fairlead.spec.diagnostics import DocumentInvalid, has_errors
+from fairlead.spec.diagnostics import DocumentInvalid, Severity, has_errors
 
 
 @click.command()
 @click.argument("documents", nargs=-1, type=DOCUMENT)
 @document_options
-def check(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...]) -> None:
+@click.option("--strict", is_flag=True, help="Take every warning for an error.")
+@click.option(
+    "--format", "form", type=click.Choice(list(PRINTERS)), default="text", help="How to print what was found."
+)
+@click.pass_context
+def check(
+    context: click.Context, documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...], strict: bool,
+    form: str,
+) -> None:  # fmt: skip
     """Check documents (files or folders; without any, the one Fairlead ships).
 
-    Prints each problem as `file:line:column code: what is wrong`. Exit status 3 when one is an error.
+    Prints each problem as `file:line:column code: what is wrong`, with the line it is about. Exit status 1 when one is
+    an error; with warnings a document runs.
 
     \b
     Examples:
       fairlead check my-capability.yaml
-      fairlead check capabilities/
+      fairlead check capabilities/ --strict
+      fairlead check capabilities/ --format sarif > fairlead.sarif
     """
-    compiled = compile_all(documents, overlay, read_pins(pins))
+    try:
+        compiled = compile_all(documents, overlay, read_pins(pins))
+    except DocumentInvalid as failure:
+        compiled = CompiledDocuments((), failure.diagnostics)
     diagnostics = compiled.diagnostics
+    if strict:
+        diagnostics = tuple([replace(found, severity=Severity.ERROR) for found in diagnostics])
+    PRINTERS[form](diagnostics)
     if has_errors(diagnostics):
-        raise DocumentInvalid(diagnostics)
-    print_diagnostics(diagnostics)
+        context.exit(EXIT_FAILED)
+    if form == "text":
+        _say_what_runs(compiled)
+
+
+def _say_what_runs(compiled: CompiledDocuments) -> None:
     operations = sum(len(plan.operations) for plan in compiled.plans)
     tools = sum(len(plan.tools) for plan in compiled.plans)
     routes = sum(len(plan.routes) for plan in compiled.plans)
     summary = f"{_count(len(compiled.plans), 'document')} can run: {_count(operations, 'operation')}, "
     summary += f"{_count(routes, 'REST route')}, {_count(tools, 'MCP tool')}"
-    if diagnostics:
-        summary += f"; {_count(len(diagnostics), 'warning')}"
+    if compiled.diagnostics:
+        summary += f"; {_count(len(compiled.diagnostics), 'warning')}"
     say(f"{summary}.", colour="green")
 
 
