@@ -251,3 +251,20 @@ def test_a_strict_check_takes_warnings_for_errors(tmp_path: Path) -> None:
     )
     assert fairlead("check", "a.yaml", cwd=tmp_path).code == 0
     assert fairlead("check", "a.yaml", "--strict", cwd=tmp_path).code == 1
+
+
+def test_an_operation_that_cannot_be_run_is_left_out_alone_and_told(tmp_path: Path) -> None:
+    """Whoever serves the document sees it at the start."""
+    text = """
+    capability:
+      consumes: [{namespace: a, baseUri: https://a.example, resources: [{path: /x, operations: [{name: x}]}]}]
+      exposes:
+      - type: rest
+        resources:
+        - {path: /v1/x, operations: [{method: GET, call: a.x}, {method: PUT, call: b.x}, {method: PATCH, steps: []}]}
+    """
+    (tmp_path / "a.yaml").write_text(text)
+    done = fairlead("openapi", "a.yaml", cwd=tmp_path)
+    assert done.code == 0
+    assert list(json.loads(done.out)["paths"]["/v1/x"]) == ["get"]
+    assert [line.split()[2] for line in done.err.splitlines()] == ["unknown-call:", "unsupported-steps:"]

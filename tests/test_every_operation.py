@@ -23,6 +23,7 @@ import pytest
 import serving
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import compile_document
+from fairlead.plan.findings import LEFT_OUT
 from fairlead.plan.model import Argument, Constant, Operation, Parameter, Plan, Route, Tool
 from fairlead.plan.templates import Template
 from fairlead.settings import Secret, Settings
@@ -98,9 +99,6 @@ AUTHENTICATIONS = (
     "basic, username: '{{USER}}', password: '{{env.KEY}}'",
     "basic, username: '{{UNBOUND}}', password: ''",
 )
-
-
-LEFT_OUT = frozenset({"unknown-call", "refused-call", "unsupported-steps", "unsupported-mapping", "duplicate-route"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

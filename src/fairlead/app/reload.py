@@ -14,6 +14,7 @@ from fairlead.app.surface import Surface
 from fairlead.app.watch import INTERVAL, Watch
 from fairlead.errors import MOST_FAULTS, FairleadError
 from fairlead.expose.records import record_fault
+from fairlead.plan.findings import LEFT_OUT
 from fairlead.plan.model import Plan
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Severity
 from fairlead.telemetry.records import record
@@ -88,8 +89,9 @@ class Reloading:
 
 
 def _tell(diagnostics: Sequence[Diagnostic]) -> None:
-    """Record the first errors, or whatever else was found."""
-    told = [found for found in diagnostics if found.severity is Severity.ERROR] or diagnostics
+    """Record the first errors and what they may come from: operations that cannot be served."""
+    told = [found for found in diagnostics if found.severity is Severity.ERROR or found.code in LEFT_OUT]
+    told = told or list(diagnostics)
     for found in told[:MOST_FAULTS]:
         record("document refused", at=str(found.position), code=found.code, message=found.message)
     if len(told) > MOST_FAULTS:

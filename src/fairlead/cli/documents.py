@@ -15,10 +15,11 @@ from typing import TypeVar
 import click
 
 from fairlead.cli.environment import colours
-from fairlead.cli.terminal import escaped
-from fairlead.errors import ConfigurationError, FairleadError
+from fairlead.cli.terminal import escaped, say
+from fairlead.errors import MOST_FAULTS, ConfigurationError, FairleadError
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
+from fairlead.plan.findings import LEFT_OUT
 from fairlead.plan.model import Plan
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Position, Severity, did_you_mean, has_errors
 from fairlead.spec.load import load
@@ -103,7 +104,9 @@ def compile_all(documents: Sequence[Path], overlay: Path | None, pins: Mapping[s
 def runnable_plans(documents: Sequence[Path], overlay: Path | None, pins: Sequence[str]) -> tuple[Plan, ...]:
     """The plans of the named documents, combined; DocumentInvalid when one has errors. What is left out is printed."""
     plans, left_out = plans_of(documents, overlay, pins)
-    print_diagnostics(left_out)
+    print_diagnostics(left_out[:MOST_FAULTS])
+    if len(left_out) > MOST_FAULTS:
+        say(f"{len(left_out) - MOST_FAULTS:,} more are left out; `fairlead check` says which.", err=True)
     return plans
 
 
@@ -114,7 +117,8 @@ def plans_of(
     compiled = compile_all(documents, overlay, read_pins(pins))
     if has_errors(compiled.diagnostics):
         raise DocumentInvalid(compiled.diagnostics)
-    return compiled.plans, tuple(found for found in compiled.diagnostics if found.code == "unreadable-file")
+    told = LEFT_OUT | {"unreadable-file"}
+    return compiled.plans, tuple(found for found in compiled.diagnostics if found.code in told)
 
 
 def files_of(documents: Sequence[Path], overlay: Path | None) -> list[Path]:
