@@ -21,6 +21,7 @@ from fairlead.spec.load import LoadedDocument
 from fairlead.spec.model import Adapter, ExposedOperation, ExposedTool, OutputParameter
 from fairlead.spec.source import Path
 
+_ENVIRONMENT = re.compile(r"^env\.|\{\{\s*env\.")
 _IDENTITY = {None, "", "$", "$."}
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _LONGEST_TOOL_NAME = 64
@@ -87,7 +88,7 @@ class _Compiler:
         operations = tuple(self.operations.values())
         return Plan(
             file=self.loaded.source.file,
-            title=info.label or (namespaces[0] if namespaces else "Capability"),
+            title=info.label or info.display or (namespaces[0] if namespaces else "Capability"),
             description=info.description,
             tags=tuple(info.tags),
             provider=next(iter(info.tags), ""),
@@ -185,7 +186,7 @@ class _Compiler:
         description = authored.description or operation.description
         return Tool(
             name=authored.name,
-            title=authored.title or authored.label or _spoken(authored.name),
+            title=authored.title or authored.label or authored.display or _spoken(authored.name),
             description="\n\n".join(text for text in (description, authored.notes.strip()) if text),
             semantics=Semantics(
                 read_only=read_only,
@@ -204,7 +205,7 @@ class _Compiler:
             message = f"only `call` is run yet, no `steps`, `ref` or mock, so `{exposure.name}` is not served"
             self.findings.warning(exposure.at, "unsupported-steps", message)
             return None
-        if self._has_mapping(authored.output_parameters, exposure):
+        if self._has_mapping(authored.output_parameters, exposure) or self._takes_environment(exposure):
             return None
         method = authored.method if isinstance(authored, ExposedOperation) else ""
         use = Use(name=exposure.name, at=exposure.at, adapter=adapter, method=method, path=resource)
@@ -218,6 +219,15 @@ class _Compiler:
         # By what it says rather than by equality, which takes `true` for `1`.
         operation = self.operations.setdefault(repr(bound.operation), bound.operation)
         return Bound(operation, bound.route)
+
+    def _takes_environment(self, exposure: Exposure) -> bool:
+        """Whether an input would be a variable of the environment, which no caller may give; it is told."""
+        for key, value in exposure.authored.with_.items():
+            if isinstance(value, str) and _ENVIRONMENT.search(value):
+                message = f"`{key}` takes a variable of the environment, so `{exposure.name}` is not served"
+                self.findings.warning((*exposure.at, "with", key), "unsupported-value", message)
+                return True
+        return False
 
     def _has_mapping(self, outputs: Iterable[OutputParameter], exposure: Exposure) -> bool:
         """Whether the answer would have to be taken apart, which is told."""

@@ -8,7 +8,9 @@ from fairlead.plan.model import Inference
 from fairlead.spec.diagnostics import Diagnostic, Severity
 from fairlead.spec.source import Path, Source
 
-LEFT_OUT = frozenset({"unknown-call", "refused-call", "unsupported-steps", "unsupported-mapping", "duplicate-route"})
+LEFT_OUT = frozenset({
+    "duplicate-route", "refused-call", "unknown-call", "unsupported-mapping", "unsupported-steps", "unsupported-value",
+})  # fmt: skip
 """The warnings that say of an operation that it is not served, and why."""
 
 

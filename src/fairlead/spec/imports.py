@@ -9,6 +9,7 @@ from pathlib import Path as FilePath
 
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Severity
 from fairlead.spec.source import MAX_NODES, JsonValue, Path, Source, read_file, walk
+from fairlead.spec.spellings import as_lists
 
 ALSO = "x-fairlead-also-named"
 _CONSUMES: Path = ("capability", "consumes")
@@ -85,7 +86,7 @@ class _Imports:
         if not file.is_file():
             raise ValueError(f"there is no file `{location[:80]}`, so what it holds is not served")
         try:
-            return read_file(file)
+            return as_lists(read_file(file))
         except DocumentInvalid as failure:
             raise ValueError(f"`{location[:80]}` cannot be read: {failure.diagnostics[0].message}") from None
 

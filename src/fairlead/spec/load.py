@@ -11,6 +11,7 @@ from fairlead.spec.model import Document
 from fairlead.spec.overlay import apply_overlay, overlay_beside
 from fairlead.spec.rules import read_model
 from fairlead.spec.source import Source, read_file
+from fairlead.spec.spellings import as_lists
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +37,7 @@ def load(path: Path, overlay: Path | None = None) -> LoadedDocument:
     chosen = overlay or overlay_beside(path)
     if chosen is not None:
         source = apply_overlay(source, read_file(chosen))
-    source = resolve_imports(source, path)
+    source = resolve_imports(as_lists(source), path)
     document, diagnostics = read_model(source)
     diagnostics = [*source.diagnostics, *diagnostics]
     if document is None:

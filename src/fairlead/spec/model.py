@@ -27,6 +27,7 @@ class Info(_Authored):
     """Who and what the document is about."""
 
     label: str = ""
+    display: str = ""
     description: str = ""
     tags: list[str] = []
     created: str = ""
@@ -223,6 +224,7 @@ class ExposedTool(Exposed):
 
     name: str
     label: str = ""
+    display: str = ""
     hints: Hints = Hints()
     title: Annotated[str | None, Field(alias="x-fairlead-title")] = None
     notes: Annotated[str, Field(alias="x-fairlead-notes")] = ""
