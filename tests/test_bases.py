@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import httpx2
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 
 import serving
 from fairlead.app.upstreams import operations_of
-from fairlead.engine.execute import Runnable
+from fairlead.engine.execute import Runnable, execute
 from fairlead.engine.hosts import HostFiller
-from fairlead.errors import ConfigurationError, FairleadError, InvalidArguments
+from fairlead.errors import ConfigurationError, FairleadError, InvalidArguments, UpstreamUnreachable
 from fairlead.plan.bases import Base, read_base
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.settings import Secret, Settings
 from fairlead.spec.load import load
+from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
 from stand_in import stand_in
 
 DOCUMENT = """
@@ -136,6 +138,23 @@ def test_a_route_reads_a_label_from_the_query(tmp_path: Path) -> None:
         assert httpx2.get(f"{running.rest_url}/v1/tides").status_code == 400
         assert httpx2.get(f"{running.rest_url}/v1/tides?account=ours").status_code == 200
     assert [line for line, _ in up.asked] == ["GET /tides"]
+
+
+def test_an_api_without_an_address_fails_alone(tmp_path: Path) -> None:
+    """Each of its calls says so; those of other documents in the same server are sent."""
+    plans = [compiled(tmp_path, base).plan for base in ("https://sea.example", "", "https://{host}")]
+    made = operations_of(plans, Settings(), None, lambda *_: answered)
+    good, nowhere, unpinned = (made[plan.operations[0]] for plan in plans)
+    assert asyncio.run(execute(good, {})).body == b"{}"
+    with pytest.raises(UpstreamUnreachable, match="is no address"):
+        asyncio.run(execute(nowhere, {}))
+    with pytest.raises(UpstreamUnreachable, match="callers cannot give it"):
+        asyncio.run(execute(unpinned, {}))
+
+
+async def answered(_request: UpstreamRequest) -> UpstreamResponse:
+    """An upstream that answers."""
+    return UpstreamResponse(200, (("content-type", "application/json"),), b"{}")
 
 
 def test_what_is_no_address_is_refused(tmp_path: Path) -> None:

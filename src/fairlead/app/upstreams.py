@@ -11,13 +11,13 @@ from fairlead.archive.contract import BASE_URI
 from fairlead.engine.credentials import missing_variables, resolve_credential
 from fairlead.engine.execute import Runnable, runnable
 from fairlead.engine.pins import check_pins
-from fairlead.errors import ConfigurationError
-from fairlead.plan.model import Argument, Operation, Plan, Upstream
+from fairlead.errors import ConfigurationError, UpstreamUnreachable
+from fairlead.plan.model import Constant, Operation, Plan, Upstream
 from fairlead.plan.paths import PLACEHOLDER
 from fairlead.sandbox.options import DEMO_TOKEN
 from fairlead.settings import Secret, Settings
 from fairlead.upstream.auth import Credential
-from fairlead.upstream.request import Call
+from fairlead.upstream.request import Call, UpstreamRequest, UpstreamResponse
 
 # How an operation is called, at an address and with a credential.
 Way: TypeAlias = Callable[[Operation, str, Credential], Call]
@@ -29,19 +29,32 @@ _UNUSABLE = re.compile(r"""[\s<>"{}|\\^`?#]""")
 def operations_of(
     plans: Sequence[Plan], settings: Settings, upstream: str | None, way: Way
 ) -> dict[Operation, Runnable]:
-    """The operations with addresses and credentials; raises ConfigurationError naming every missing variable."""
+    """The operations with addresses and credentials; raises ConfigurationError naming every missing variable.
+
+    An upstream without a usable address fails with each of its calls, unless there is no other one (dialect R11).
+    """
     upstreams = called_upstreams(plans)
     _refuse_missing_variables(upstreams, settings.secrets, stand_in=upstream is None)
     for plan in plans:
         for operation in plan.operations:
             check_pins(operation)
     credentials = {up: resolve_credential(up, settings.secrets) for up in upstreams}
-    bases = {up: upstream_address(up, upstream, settings.secrets) for up in upstreams}
-    if upstream is None:
-        _refuse_unpinned(plans)
+    unpinned = {} if upstream is not None else _unpinned(plans)
+    bases: dict[Upstream, str] = {}
+    unusable = dict(unpinned)
+    for up in upstreams:
+        try:
+            bases[up] = upstream_address(up, upstream, settings.secrets)
+        except ConfigurationError as failure:
+            unusable.setdefault(up, failure)
+    if unusable and unusable.keys() >= set(upstreams):
+        raise next(iter(unusable.values()))
 
     def ready(operation: Operation) -> Runnable:
         up = operation.call.upstream
+        if up in unusable:
+            call = _refusing(unusable[up])
+            return runnable(operation, base="http://nowhere.invalid", credential=credentials[up], call=call)
         call = way(operation, bases[up], credentials[up])
         return runnable(operation, base=bases[up], credential=credentials[up], call=call)
 
@@ -73,17 +86,28 @@ def _refuse_missing_variables(upstreams: Sequence[Upstream], secrets: Mapping[st
     )
 
 
-def _refuse_unpinned(plans: Sequence[Plan]) -> None:
-    for plan in plans:
-        for call in (operation.call for operation in plan.operations):
-            own = {item.name for item in call.inputs if isinstance(item.supply, Argument)}
-            lacking = next((name for name in call.upstream.pinned if name in own), None)
-            if lacking:
-                raise ConfigurationError(
-                    f"`{{{lacking}}}` in the address of `{call.upstream.namespace}` decides whom the credential goes "
-                    "to, so callers cannot give it.",
-                    remedy=f"Give it with `--pin {lacking}=…`, or the whole address with `--upstream https://…`.",
-                )
+def _unpinned(plans: Sequence[Plan]) -> dict[Upstream, ConfigurationError]:
+    """The upstreams whose address has a part that only the operator may give, and that nobody gave."""
+    found: dict[Upstream, ConfigurationError] = {}
+    for call in (operation.call for plan in plans for operation in plan.operations):
+        given = {item.name for item in call.inputs if isinstance(item.supply, Constant)}
+        lacking = next((name for name in call.upstream.pinned if name not in given), None)
+        if lacking:
+            found[call.upstream] = ConfigurationError(
+                f"`{{{lacking}}}` in the address of `{call.upstream.namespace}` decides whom the credential goes to, "
+                "so callers cannot give it.",
+                remedy=f"Give it with `--pin {lacking}=…`, or the whole address with `--upstream https://…`.",
+            )
+    return found
+
+
+def _refusing(reason: ConfigurationError) -> Call:
+    """A way to nowhere, which says why."""
+
+    async def refuse(_request: UpstreamRequest) -> UpstreamResponse:
+        raise UpstreamUnreachable(reason.public, remedy="It is for whoever runs this server to mend.")
+
+    return refuse
 
 
 def _spelled(upstream: Upstream, environment: Mapping[str, Secret]) -> str:

@@ -29,7 +29,8 @@ def configure_logging(*, colours: bool, verbose: bool = False, form: Literal["co
             _json if form == "json" else _console(colours=colours),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        # A record and its line break in one write: several workers share the stream.
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     # The servers' own chatter would repeat what the records say, and less structured.
