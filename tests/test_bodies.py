@@ -99,6 +99,21 @@ def test_a_text_is_sent_as_its_type(tmp_path: Path, block: str, media_type: str)
     assert (up.bodies[0], up.asked[0][1]["content-type"]) == (b"tide 2", media_type)
 
 
+@pytest.mark.parametrize(
+    ("block", "sent"),
+    [
+        ("{type: xml, data: '<tide>{{height}}</tide>'}", b"<tide>&lt;a&gt;&amp;&quot;</tide>"),
+        ("{type: xml, data: '{{height}}'}", b'<a>&"'),
+        ("{type: form, data: 'tide={{height}}&a=1'}", b"tide=%3Ca%3E%26%22&a=1"),
+        ("{type: form, data: {tide: 'x{{height}}'}}", b"tide=x%3Ca%3E%26%22"),
+    ],
+)
+def test_a_value_among_an_authors_text_stays_one_value(tmp_path: Path, block: str, sent: bytes) -> None:
+    """Alone, it is the whole body, as the caller wrote it."""
+    plan = small_plan(tmp_path, "[]", method="POST", extensions=f"body: {block}")
+    assert arrived(plan, {"height": '<a>&"'}, over="mcp").bodies == [sent]
+
+
 @pytest.mark.parametrize("over", ["rest", "mcp"])
 def test_a_write_that_declares_no_body_takes_one(tmp_path: Path, over: str) -> None:
     """As it is, or none at all."""

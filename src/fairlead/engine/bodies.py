@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
+from xml.sax.saxutils import escape
 
 from fairlead.engine.texts import text_of
 from fairlead.plan.model import Argument, Arguments, Body, BodyKind, BodyTemplate, Constant
@@ -34,7 +35,7 @@ class BodyFiller:
         if self.body.template is None:
             return self._written(given) if given else None
         try:
-            return self._written(_rendered(self.body.template, given))
+            return self._written(_rendered(self.body.template, given, _SPELLED.get(self.body.kind, text_of)))
         except _Absent:
             return None
 
@@ -42,8 +43,13 @@ class BodyFiller:
         return _WRITERS[self.body.kind](value)
 
 
-def _rendered(template: BodyTemplate, given: Mapping[str, JsonValue]) -> JsonValue:
-    """The value of a template; what lacks an argument is left out, the whole of it raises _Absent."""
+def _rendered(
+    template: BodyTemplate, given: Mapping[str, JsonValue], spelled: Callable[[JsonValue], str] = text_of
+) -> JsonValue:
+    """The value of a template; what lacks an argument is left out, the whole of it raises _Absent.
+
+    `spelled` writes a value among other text; the parts of a template are written later, and need nothing but text.
+    """
     if isinstance(template, Constant):
         return template.value
     if isinstance(template, Argument):
@@ -53,7 +59,7 @@ def _rendered(template: BodyTemplate, given: Mapping[str, JsonValue]) -> JsonVal
     if isinstance(template, Template):
         if not given.keys() >= set(template.variables):
             raise _Absent
-        return template.render(lambda name: text_of(given[name]))
+        return template.render(lambda name: spelled(given[name]))
     if isinstance(template, Mapping):
         return {key: value for key, part in template.items() for value in _present(part, given)}
     return [value for part in template for value in _present(part, given)]
@@ -98,6 +104,13 @@ def _multipart(value: JsonValue) -> tuple[str, bytes]:
 def _quoted(name: str) -> str:
     """A field's name as browsers escape it (WHATWG HTML, multipart form data)."""
     return name.replace("\n", "%0A").replace("\r", "%0D").replace('"', "%22")
+
+
+# So that a value among text that the author wrote stays one value.
+_SPELLED: Mapping[BodyKind, Callable[[JsonValue], str]] = {
+    "xml": lambda value: escape(text_of(value), {'"': "&quot;", "'": "&apos;"}),
+    "form": lambda value: quote_plus(text_of(value)),
+}
 
 
 def _plain(media_type: str) -> Callable[[JsonValue], tuple[str, bytes]]:

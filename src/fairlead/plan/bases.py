@@ -12,7 +12,11 @@ from fairlead.plan.variables import environment_variable
 _ORIGIN = re.compile(r"(?:https?://)?[^/]*")
 _SHOUTED = re.compile(r"(?:env\..+|[A-Z][A-Z0-9_]*)")
 # Two labels at least, none of them a placeholder: whoever fills what stands before them stays in that domain.
-_FIXED_DOMAIN = re.compile(r"[^{}/:]*\.[A-Za-z0-9-]+\.[A-Za-z][A-Za-z0-9-]*(?::[0-9]+)?")
+# Of `co.uk` and its like, two are nobody's domain yet.
+_FIXED_DOMAIN = re.compile(
+    r"[^{}/:]*\.(?:[A-Za-z0-9-]+\.(?![A-Za-z]{2}(?::|$))|[A-Za-z0-9-]{4,}\.|[A-Za-z0-9-]+\.[A-Za-z0-9-]+\.)"
+    r"[A-Za-z][A-Za-z0-9-]*(?::[0-9]+)?"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

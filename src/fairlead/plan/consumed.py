@@ -147,7 +147,7 @@ class _Reading:
 
     def _placed(self, declared: list[Declared], path: PathTemplate) -> list[Declared]:
         """The inputs with one for every placeholder of the path."""
-        hosts = {*self.base.labels, *self.base.pinned}
+        hosts = (*self.base.labels, *self.base.pinned)
         declared = [replace(item, location="host", required=True) if item.name in hosts else item for item in declared]
         inputs = _with_placeholders(declared, path)
         if len(inputs) < len(declared):
