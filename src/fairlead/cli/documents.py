@@ -133,12 +133,16 @@ def files_of(documents: Sequence[Path], overlay: Path | None) -> list[Path]:
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
     """Print diagnostics to standard error, one line each, coloured on a terminal."""
-    coloured = colours(sys.stderr)
     for diagnostic in diagnostics:
-        is_error = diagnostic.severity is Severity.ERROR
-        label = click.style(diagnostic.code, fg="red" if is_error else "yellow") if coloured else diagnostic.code
-        severity = "" if is_error else f"{diagnostic.severity} "
-        click.echo(f"{escaped(str(diagnostic.position))} {severity}{label}: {escaped(diagnostic.message)}", err=True)
+        print_diagnostic(diagnostic)
+
+
+def print_diagnostic(diagnostic: Diagnostic) -> None:
+    """Print one to standard error."""
+    is_error, code = diagnostic.severity is Severity.ERROR, diagnostic.code
+    label = click.style(code, fg="red" if is_error else "yellow") if colours(sys.stderr) else code
+    severity = "" if is_error else f"{diagnostic.severity} "
+    click.echo(f"{escaped(str(diagnostic.position))} {severity}{label}: {escaped(diagnostic.message)}", err=True)
 
 
 def _document_files(documents: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import click
 
+from fairlead.cli.documents import print_diagnostic
 from fairlead.cli.environment import colours
 from fairlead.cli.terminal import escaped
 from fairlead.spec.diagnostics import Diagnostic, Position, Severity
@@ -26,10 +27,7 @@ def print_text(diagnostics: Sequence[Diagnostic]) -> None:
     """One line for each finding, and below it the line of the document with a caret; to standard error."""
     coloured = colours(sys.stderr)
     for found in diagnostics:
-        is_error = found.severity is Severity.ERROR
-        label = click.style(found.code, fg="red" if is_error else "yellow") if coloured else found.code
-        severity = "" if is_error else f"{found.severity} "
-        click.echo(f"{escaped(str(found.position))} {severity}{label}: {escaped(found.message)}", err=True)
+        print_diagnostic(found)
         for line in _excerpt(found.position):
             click.echo(click.style(line, dim=True) if coloured else line, err=True)
 

@@ -19,7 +19,7 @@ RULES: Mapping[str, str] = {
     "placeholder": "`{x}` in a path is a parameter, percent-encoded as one segment it cannot leave",
     "undeclared-placeholder": "a placeholder nobody declares is a required string",
     "placeholder-case": "placeholders of route and upstream that differ in case only are the same parameter",
-    "placeholder-punctuation": "… and those that differ in `-` and `_` only",
+    "placeholder-punctuation": "… and those that differ in case and punctuation only",
     "placeholder-position": "… and those left over that match by position and count",
     "unused-placeholder": "a route's placeholder that nothing upstream takes is accepted and not sent",
     "caller-argument": "`rest.X`, `tools.X` and the adapter's own namespace mean the caller's argument X",
@@ -167,7 +167,7 @@ class PlaceholderMatch:
 def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> PlaceholderMatch:
     """Pair a route's placeholders with parameter names (dialect rules 3 and 4).
 
-    Exactly first, then ignoring case, then ignoring `-` and `_`, then by position when as many are left on
+    Exactly first, then ignoring case, then ignoring punctuation too, then by position when as many are left on
     both sides. A placeholder that fits two names equally well is tied, never guessed.
     """
     left, open_names = list(dict.fromkeys(placeholders)), list(dict.fromkeys(names))
