@@ -74,7 +74,7 @@ capability:
   exposes:
   - type: rest
     resources:
-    - path: /v1/{account}/{station}
+    - path: /v1/{account}/st-{station}:tides
       operations:
       - {method: GET, call: sea.find, with: {deep: true}}
       - {method: PUT, call: sea.write}
@@ -241,11 +241,9 @@ def assert_arrived(up: StandIn, operation: Operation, arguments: Mapping[str, An
 
 def call_route(http: HTTPConnection, route: Route, arguments: Mapping[str, Any]) -> tuple[int, bytes]:
     """The answer of a route to these arguments."""
-    in_path = {segment.parameter for segment in route.segments}
-    path = "".join(
-        f"/{quote(text(arguments[segment.parameter]) if segment.parameter else segment.text, safe='')}"
-        for segment in route.segments
-    )
+    in_path = {placeholder.parameter for placeholder in route.placeholders}
+    segments = [segment.filled(lambda each: text(arguments[each.parameter])) for segment in route.segments]
+    path = "".join(f"/{quote(segment, safe='')}" for segment in segments)
     query, headers, fields, body = [], {}, {}, None
     for parameter in route.operation.parameters:
         if parameter.name in in_path:

@@ -221,7 +221,7 @@ def test_hostile_path_cannot_leave_its_quotes_in_the_curl_line(tmp_path: Path) -
         (HOSTILE_DOCUMENT % "Quotes").replace("path: /things/{id}\n      name", "path: /a'$(id)'/{id}\n      name")
     )
     body = pages_of(compiled(file))["/"].body.decode()
-    assert "/a&#39;\\&#39;&#39;$(id)&#39;\\&#39;&#39;/" in body
+    assert "/a%27$(id)%27/" in body
 
 
 @pytest.mark.parametrize("name", ["qovery", "hostile"])
@@ -456,7 +456,7 @@ def test_hostile_answer_is_shown_as_text_and_to_the_digit(hostile_server: str) -
 
 def test_literal_segments_are_encoded_in_the_curl_line(hostile: Plan) -> None:
     """A `?`, a `#` or a blank in a path stays in the path."""
-    route = replace(hostile.routes[0], segments=(Segment(text="a b?c#d"), *hostile.routes[0].segments))
+    route = replace(hostile.routes[0], segments=(Segment(("a b?c#d",)), *hostile.routes[0].segments))
     body = pages_of(replace(hostile, routes=(route,)))["/"].body.decode()
     assert "</span>/a%20b%3Fc%23d/things/" in body
 

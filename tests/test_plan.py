@@ -113,8 +113,8 @@ def test_rest_and_mcp_run_the_same_operation(seed: Path) -> None:
 def test_a_routes_placeholder_fills_the_upstreams(tmp_path: Path, route: str, upstream: str, rule: str | None) -> None:
     """Exactly, ignoring case, ignoring punctuation, then by position: each with its own code."""
     found = compiled(tmp_path, route=f"/v1/s/{route}", upstream_path=f"/s/{upstream}")
-    segment = found.plan.routes[0].segments[-1]
-    assert segment.parameter == upstream.strip("{}")
+    (placeholder,) = found.plan.routes[0].placeholders
+    assert placeholder.parameter == upstream.strip("{}")
     rules = {inference.rule for inference in found.plan.inferences} & {
         "placeholder-case",
         "placeholder-punctuation",
@@ -187,7 +187,6 @@ def test_true_and_one_are_different_operations(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("parts", "code"),
     [
-        ({"route": "/v1/{stationId}.json"}, "partial-placeholder"),
         ({"inputs": "[{name: Authorization, in: header}]"}, "reserved-header"),
         ({"inputs": "[{name: day, in: path}]"}, "unplaced-input"),
         ({"with_": "{deepth: rest.depth}"}, "unknown-input"),

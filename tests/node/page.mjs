@@ -35,7 +35,7 @@ async function open(options) {
 }
 
 async function fillAndSubmit(page) {
-  const form = page.locator("form[data-segments]").first();
+  const form = page.locator("form[data-path]").first();
   const fold = form.locator("details.fold > summary");
   if ((await fold.count()) && !(await fold.locator("..").getAttribute("open"))) {
     await fold.focus();

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from fairlead.engine.pages import Neighbours, neighbours
 from fairlead.engine.texts import text_of
-from fairlead.plan.model import Arguments, Pagination, Route, Segment
+from fairlead.plan.model import Arguments, Pagination, Route
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.spec.source import JsonValue
 
@@ -57,39 +57,27 @@ class RouteLinks:
 
 def route_links(route: Route) -> RouteLinks:
     """The links of a route."""
-    literals, names = [""], []
-    for segment in route.segments:
-        literals[-1] += "/"
-        if segment.parameter is None:
-            literals[-1] += quote(segment.text, safe="")
-        else:
-            names.append(segment.parameter)
-            literals.append("")
+    path = route.template
     pagination = route.operation.pagination
-    elsewhere = {*names, *(pagination.tokens if pagination else ())}
+    elsewhere = {*path.names, *(pagination.tokens if pagination else ())}
     kept = frozenset(
         parameter.name
         for parameter in route.operation.parameters
         if parameter.location in {"path", "query"} and parameter.name not in elsewhere
     )
-    return RouteLinks(PathTemplate(tuple(literals), tuple(names)), kept, pagination)
+    return RouteLinks(path, kept, pagination)
 
 
 def example_call(route: Route, rest_url: str, known: Mapping[str, str]) -> str:
     """A curl line for a route: `known` values where there are some, `<name>` for other required ones."""
-    path = "".join(f"/{_example_segment(segment, known)}" for segment in route.segments)
+    template = route.template
+    shown = {name: quote(known[name], safe="") if name in known else f"<{name}>" for name in template.names}
+    path = template.with_texts(shown)
     size = route.operation.pagination.size if route.operation.pagination else None
     taken = size is not None and any(parameter.name == size for parameter in route.operation.parameters)
     query = f"?{percent_encoded(size)}=5" if size and taken else ""
     verb = "" if route.method == "GET" else f"-X {route.method} "
     return f"curl {verb}{_in_quotes(f'{rest_url}{path}{query}')}"
-
-
-def _example_segment(segment: Segment, known: Mapping[str, str]) -> str:
-    if segment.parameter is None:
-        return quote(segment.text, safe="")
-    value = known.get(segment.parameter)
-    return f"<{segment.parameter}>" if value is None else quote(value, safe="")
 
 
 def _in_quotes(url: str) -> str:

@@ -171,7 +171,8 @@ def _paths(plans: Sequence[Plan], told: Presenting | None) -> dict[str, JsonValu
 
 
 def _spelt(segment: Segment, first: Segment) -> Segment:
-    return replace(segment, text=first.text)
+    pairs = zip(segment.placeholders, first.placeholders, strict=True)
+    return replace(segment, placeholders=tuple(replace(own, text=other.text) for own, other in pairs))
 
 
 def _unique(route: Route, taken: set[str]) -> str:
@@ -218,7 +219,7 @@ def _outside_body(route: Route, parameter: Parameter) -> bool:
 
 
 def _parameter(route: Route, parameter: Parameter) -> JsonValue:
-    in_path = next((segment.text for segment in route.segments if segment.parameter == parameter.name), None)
+    in_path = next((each.text for each in route.placeholders if each.parameter == parameter.name), None)
     location = "path" if in_path else "header" if parameter.location == "header" else "query"
     described: dict[str, JsonValue] = {
         "name": in_path or parameter.name,

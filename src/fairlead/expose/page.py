@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -95,7 +94,8 @@ class RouteCard:
     headline: str
     notes: str
     badges: tuple[str, ...]
-    segments: str
+    path: str
+    """A JSON list of literal texts, as they stand in an address, and parameters in turn."""
     fields: tuple[Field, ...]
     folded: tuple[Field, ...]
     command: tuple[CommandPart, ...]
@@ -215,7 +215,7 @@ def _route_card(plan: Plan, route: Route, new_id: Callable[[str, str], str]) -> 
     display_name = route.name.capitalize()
     headline, notes = _headline(route.description or route.operation.description, display_name)
     card_id = new_id("operation", route.name)
-    filled = {segment.parameter for segment in route.segments}
+    filled = {placeholder.parameter for placeholder in route.placeholders}
     fields = [
         _field(new_id(f"{card_id}-field", parameter.name), parameter, _place(route, parameter, filled))
         for parameter in route.operation.parameters
@@ -231,7 +231,7 @@ def _route_card(plan: Plan, route: Route, new_id: Callable[[str, str], str]) -> 
         headline=headline,
         notes=notes,
         badges=_badges(route.operation.semantics),
-        segments=_text([[segment.text, segment.parameter] for segment in route.segments]),
+        path=_text([part for pair in _path_parts(route) for part in pair]),
         fields=tuple(field for field in fields if field not in folded),
         folded=tuple(folded),
         command=tuple(_command(plan, route, fields)),
@@ -239,7 +239,7 @@ def _route_card(plan: Plan, route: Route, new_id: Callable[[str, str], str]) -> 
     )
 
 
-def _place(route: Route, parameter: Parameter, filled: Collection[str | None]) -> str:
+def _place(route: Route, parameter: Parameter, filled: Collection[str]) -> str:
     if parameter.name in filled:
         return "path"
     if parameter.location == "field" and takes_body(route):
@@ -330,9 +330,10 @@ def _command(plan: Plan, route: Route, fields: Iterable[Field]) -> Iterable[Comm
     required = [field for field in fields if field.parameter.required]
     yield CommandPart("curl '" if route.method == "GET" else f"curl -X {_quoted(route.method)} '")
     yield CommandPart(f"http://127.0.0.1:{plan.rest_port or _DEFAULT_PORT}", is_origin=True)
-    for segment in route.segments:
-        yield CommandPart("/")
-        yield _replaceable(segment.parameter) if segment.parameter else CommandPart(_literal(segment.text))
+    for literal, name in _path_parts(route):
+        yield CommandPart(_quoted(literal))
+        if name:
+            yield _replaceable(name)
     mark = "?"
     for field in required:
         if field.place == "query":
@@ -351,9 +352,10 @@ def _quoted(text: str) -> str:
     return text.replace("'", "'\\''")
 
 
-def _literal(text: str) -> str:
-    """A literal segment as a URL holds it, inside the quotes of a shell."""
-    return _quoted(quote(text, safe="!$&'()*+,;=:@"))
+def _path_parts(route: Route) -> Iterable[tuple[str, str]]:
+    """The literal texts of a path, each with the parameter after it; the last has none."""
+    template = route.template
+    return zip(template.literals, (*template.names, ""), strict=True)
 
 
 def _replaceable(name: str) -> CommandPart:

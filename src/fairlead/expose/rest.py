@@ -176,9 +176,9 @@ def _like(route: Route, path: str) -> str:
 
 
 def _filled(segment: Segment, text: str) -> str:
-    if segment.parameter is None:
-        return segment.text
-    return text or f"{{{segment.text}}}"
+    if segment.literals == ("", "") and text:
+        return text
+    return segment.filled(lambda placeholder: f"{{{placeholder.text}}}")
 
 
 def _shown(text: str) -> str:

@@ -27,6 +27,8 @@ class ArgumentReader:
     """Where each parameter of a route is read from; made once for each route."""
 
     path: tuple[Parameter, ...]
+    repeated: bool
+    """Whether a parameter stands in the path more than once."""
     query: Mapping[str, Parameter]
     headers: tuple[tuple[bytes, Parameter], ...]
     body: Parameter | None
@@ -38,6 +40,8 @@ class ArgumentReader:
         faults: list[ArgumentFault] = []
         for parameter, text in zip(self.path, path_values, strict=True):
             convert(parameter, [text], arguments, faults)
+        if self.repeated:
+            faults += _differing(self.path, path_values)
         if request.query:
             self._read_query(request.query, arguments, faults)
         for name, parameter in self.headers:
@@ -86,16 +90,25 @@ class ArgumentReader:
 def argument_reader(route: Route) -> ArgumentReader:
     """The reader of a route."""
     operation = route.operation
-    in_path = [segment.parameter for segment in route.segments if segment.parameter is not None]
+    in_path = [placeholder.parameter for placeholder in route.placeholders]
     others = [parameter for parameter in operation.parameters if parameter.name not in in_path]
     in_query = {"query", "path", "host"} | (set() if takes_body(route) else {"field"})
     return ArgumentReader(
         path=tuple(operation.parameter(name) for name in in_path),
+        repeated=len(set(in_path)) < len(in_path),
         query={parameter.name: parameter for parameter in others if parameter.location in in_query},
         headers=tuple((p.name.lower().encode(), p) for p in others if p.location == "header"),
         body=next((parameter for parameter in others if parameter.location == "body"), None),
         fields={parameter.name: parameter for parameter in others if parameter.location == "field"},
     )
+
+
+def _differing(parameters: Sequence[Parameter], texts: Sequence[str]) -> list[ArgumentFault]:
+    """The faults of parameters that stand in a path several times, with different values."""
+    first: dict[str, str] = {}
+    pairs = [(parameter.name, text) for parameter, text in zip(parameters, texts, strict=True)]
+    differing = [name for name, text in pairs if first.setdefault(name, text) != text]
+    return [ArgumentFault(name, "has different values in the path") for name in dict.fromkeys(differing)]
 
 
 def takes_body(route: Route) -> bool:

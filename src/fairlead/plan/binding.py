@@ -24,6 +24,7 @@ from fairlead.plan.model import (
     Pagination,
     Parameter,
     Pin,
+    Placeholder,
     Segment,
     Semantics,
     Supply,
@@ -95,7 +96,7 @@ def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Finding
         pagination=_pagination(entry, parameters, findings),
         response_schema=entry.authored.response_schema,  # type: ignore[arg-type]
     )
-    return Bound(operation, _bound_route(exposure.route, pairs, strays, fixed))
+    return Bound(operation, _bound_route(exposure.route, pairs, fixed))
 
 
 def _unused(name: str) -> Parameter:
@@ -191,7 +192,7 @@ def _pair_route(
     exposure: Exposure, parameters: Mapping[str, Parameter], supplies: Sequence[Supplied], findings: Findings
 ) -> tuple[dict[str, str], list[str]]:
     """Route placeholder → parameter, and the placeholders that nothing upstream takes."""
-    placeholders = [segment.text for segment in exposure.route if segment.parameter is not None]
+    placeholders = [placeholder.text for segment in exposure.route for placeholder in segment.placeholders]
     paths = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "path"]
     hosts = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "host"]
     paths += [name for name in hosts if any(letters(name) == letters(placeholder) for placeholder in placeholders)]
@@ -220,18 +221,18 @@ def _pair_route(
     return pairs, list(match.unmatched)
 
 
-def _bound_route(
-    route: tuple[Segment, ...], pairs: Mapping[str, str], strays: Sequence[str], fixed: Mapping[str, Pin]
-) -> tuple[Segment, ...]:
+def _bound_route(route: tuple[Segment, ...], pairs: Mapping[str, str], fixed: Mapping[str, Pin]) -> tuple[Segment, ...]:
     bound = []
     for segment in route:
-        name = pairs.get(segment.text, segment.text if segment.text in strays else None)
-        if segment.parameter is None:
-            bound.append(segment)
-        elif name is not None and name in fixed:
-            bound.append(Segment(text=str(fixed[name].value)))
-        else:
-            bound.append(Segment(text=segment.text, parameter=name))
+        literals, placeholders = [segment.literals[0]], []
+        for placeholder, literal in zip(segment.placeholders, segment.literals[1:], strict=True):
+            name = pairs.get(placeholder.text, placeholder.text)
+            if name in fixed:
+                literals[-1] += f"{fixed[name].value}{literal}"
+            else:
+                placeholders.append(Placeholder(placeholder.text, name))
+                literals.append(literal)
+        bound.append(Segment(tuple(literals), tuple(placeholders)))
     return tuple(bound)
 
 

@@ -40,7 +40,7 @@ def _free_route(route: Route, namespace: str, taken: set[tuple[str, str]]) -> Ro
     prefix, number = namespace, 2
     candidate = route
     while candidate.shape in taken:
-        candidate = replace(route, segments=(Segment(text=prefix), *route.segments))
+        candidate = replace(route, segments=(Segment((prefix,)), *route.segments))
         prefix, number = f"{namespace}-{number}", number + 1
     return candidate
 

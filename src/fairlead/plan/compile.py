@@ -12,9 +12,9 @@ from fairlead.plan.consumed import read_consumed
 from fairlead.plan.exposing import exposed_adapters
 from fairlead.plan.findings import Findings
 from fairlead.plan.inbound import read_inbound, warn_of_shadowed
-from fairlead.plan.model import Operation, Plan, Route, Segment, Semantics, Tool
+from fairlead.plan.model import Operation, Placeholder, Plan, Route, Segment, Semantics, Tool
 from fairlead.plan.parameters import safe_aliases
-from fairlead.plan.paths import PLACEHOLDER
+from fairlead.plan.paths import split_at_placeholders
 from fairlead.plan.pins import Pins
 from fairlead.spec.diagnostics import Diagnostic, did_you_mean, in_file_order
 from fairlead.spec.load import LoadedDocument
@@ -110,7 +110,7 @@ class _Compiler:
 
     def _rest(self, adapter: Adapter, at: Path) -> None:
         for r, resource in enumerate(adapter.resources):
-            segments = self._route_segments(resource.path, (*at, "resources", r, "path"))
+            segments = _route_segments(resource.path)
             for o, operation in enumerate(resource.operations):
                 here = (*at, "resources", r, "operations", o)
                 exposure = Exposure(
@@ -132,17 +132,6 @@ class _Compiler:
                     operation=bound.operation,
                 )
                 self._add_route(route, here)
-
-    def _route_segments(self, path: str, at: Path) -> tuple[Segment, ...]:
-        segments = []
-        for text in path.lstrip("/").split("/"):
-            match = PLACEHOLDER.fullmatch(text)
-            name = match[1] or match[2] if match else None
-            segments.append(Segment(text=name or text, parameter=name))
-            if name is None and PLACEHOLDER.search(text):
-                message = f"a placeholder is a whole segment; `{text}` is served as it is written"
-                self.findings.warning(at, "partial-placeholder", message)
-        return tuple(segments)
 
     def _add_route(self, route: Route, at: Path) -> None:
         if route.shape in self.routes:
@@ -237,6 +226,13 @@ class _Compiler:
                 self.findings.warning((*exposure.at, "outputParameters", index), "unsupported-mapping", message)
                 return True
         return False
+
+
+def _route_segments(path: str) -> tuple[Segment, ...]:
+    """The segments of a route; each placeholder stands for a parameter of its own name until it is bound."""
+    texts = re.split(r"[?#]", path, maxsplit=1)[0].lstrip("/").split("/")
+    parts = [split_at_placeholders(text) for text in texts]
+    return tuple(Segment(literals, tuple(Placeholder(name, name) for name in names)) for literals, names in parts)
 
 
 def _port(adapters: Iterable[Adapter], kind: str) -> int | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from fairlead.plan.paths import PathTemplate
+from fairlead.plan.paths import PathTemplate, encoded_literal
 from fairlead.plan.templates import Template
 from fairlead.spec.source import JsonValue
 
@@ -207,13 +207,25 @@ class Operation:
         return next(parameter for parameter in self.parameters if parameter.name == name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Segment:
-    """One segment of a route: literal text, or the parameter that its placeholder fills."""
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A `{placeholder}` of a route as the document spells it, and the parameter that it fills."""
 
     text: str
-    """The literal, or the placeholder as the document spells it, without braces."""
-    parameter: str | None = None
+    parameter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a route: literal texts and placeholders in turn, `literals[0] placeholder[0] literals[1] …`."""
+
+    literals: tuple[str, ...]
+    placeholders: tuple[Placeholder, ...] = ()
+
+    def filled(self, text_of: Callable[[Placeholder], str]) -> str:
+        """The segment with what `text_of` gives for every placeholder."""
+        pairs = zip((*map(text_of, self.placeholders), ""), self.literals, strict=True)
+        return "".join([literal + text for text, literal in pairs])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,12 +241,27 @@ class Route:
     @property
     def shape(self) -> tuple[str, str]:
         """The method and the path without names; two routes of one shape cannot be told apart."""
-        return self.method, "/".join("{}" if segment.parameter else segment.text for segment in self.segments)
+        return self.method, "/".join(segment.filled(lambda _: "{}") for segment in self.segments)
 
     @property
     def path(self) -> str:
         """The path as the document shows it; a pinned placeholder shows its value."""
-        return "".join(f"/{{{s.text}}}" if s.parameter else f"/{s.text}" for s in self.segments)
+        return "".join(f"/{segment.filled(lambda each: f'{{{each.text}}}')}" for segment in self.segments)
+
+    @property
+    def placeholders(self) -> tuple[Placeholder, ...]:
+        """Every placeholder of the path, in order."""
+        return tuple(placeholder for segment in self.segments for placeholder in segment.placeholders)
+
+    @property
+    def template(self) -> PathTemplate:
+        """The path as it stands in an address, its placeholders named as the parameters."""
+        literals = [""]
+        for segment in self.segments:
+            first, *others = map(encoded_literal, segment.literals)
+            literals[-1] += f"/{first}"
+            literals += others
+        return PathTemplate(tuple(literals), tuple(placeholder.parameter for placeholder in self.placeholders))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

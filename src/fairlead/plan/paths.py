@@ -22,8 +22,12 @@ class PathTemplate:
     @property
     def text(self) -> str:
         """The template in one spelling, `{x}`."""
-        pairs = zip(self.literals, (*(f"{{{name}}}" for name in self.names), ""), strict=True)
-        return "".join(literal + name for literal, name in pairs)
+        return self.with_texts({name: f"{{{name}}}" for name in self.names})
+
+    def with_texts(self, texts: Mapping[str, str]) -> str:
+        """The path with these texts for its placeholders, as they are."""
+        pairs = zip(self.literals, (*(texts[name] for name in self.names), ""), strict=True)
+        return "".join(literal + text for literal, text in pairs)
 
     def fill(self, values: Mapping[str, str]) -> str:
         """The path with every placeholder percent-encoded as part of one segment.
@@ -48,17 +52,25 @@ def percent_encoded(text: str, safe: str = "") -> str:
     return text if _UNRESERVED.fullmatch(text) else quote(text, safe=safe)
 
 
+def encoded_literal(text: str) -> str:
+    """A text as one segment holds it; what may stand there is kept (RFC 3986, `pchar`), but for a shell's quote."""
+    return quote(text, safe="!$&()*+,;=:@")
+
+
 def parse_path(text: str) -> PathTemplate:
     """Split a path at its placeholders; a path without a leading slash gets one."""
-    if not text.startswith("/"):
-        text = f"/{text}"
+    literals, names = split_at_placeholders(text if text.startswith("/") else f"/{text}")
+    return PathTemplate(tuple(map(_encode_literal, literals)), names)
+
+
+def split_at_placeholders(text: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The literal texts of a path or a segment, and the names of the placeholders between them."""
     literals, names, end = [], [], 0
     for match in PLACEHOLDER.finditer(text):
-        literals.append(_encode_literal(text[end : match.start()]))
+        literals.append(text[end : match.start()])
         names.append(match[1] or match[2])
         end = match.end()
-    literals.append(_encode_literal(text[end:]))
-    return PathTemplate(tuple(literals), tuple(names))
+    return (*literals, text[end:]), tuple(names)
 
 
 def _encode_literal(text: str) -> str:

@@ -62,8 +62,8 @@ function readForm(form) {
   }
   if (Object.keys(fields).length) request.body = JSON.stringify(fields);
   if (request.body !== undefined) request.headers["Content-Type"] = "application/json";
-  const path = JSON.parse(form.dataset.segments)
-    .map(([text, parameter]) => "/" + (parameter === null ? encodeURIComponent(text) : (values.get(parameter) ?? `{${text}}`)))
+  const path = JSON.parse(form.dataset.path)
+    .map((part, index) => (index % 2 === 0 ? part : part && (values.get(part) ?? `{${part}}`)))
     .join("");
   request.target = path + (query.length ? `?${query.join("&")}` : "");
   return request;
@@ -259,7 +259,7 @@ function enliven(form) {
 function prefill() {
   const given = new URLSearchParams(location.search);
   let opened = false;
-  for (const form of document.querySelectorAll("form[data-segments]")) {
+  for (const form of document.querySelectorAll("form[data-path]")) {
     const filled = fieldsOf(form).filter((field) => given.has(field.dataset.name));
     for (const field of filled) {
       field.value = given.get(field.dataset.name);
@@ -294,7 +294,7 @@ function offerCopy(figure) {
 }
 
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
-for (const form of document.querySelectorAll("form[data-segments]")) enliven(form);
+for (const form of document.querySelectorAll("form[data-path]")) enliven(form);
 for (const figure of document.querySelectorAll("figure.code")) offerCopy(figure);
 access?.addEventListener("submit", (event) => event.preventDefault());
 prefill();
