@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from fairlead.app.options import ServeOptions
 from fairlead.app.ports import address_of, bound, port
 from fairlead.app.serving import serving
+from fairlead.cli.choice import Choice
 from fairlead.cli.documents import runnable_plans
 from fairlead.expose.asgi import AsgiApp, asgi_handler
 from fairlead.plan.model import Plan
@@ -88,7 +89,7 @@ def gateway(
     if settings is None:
         settings = settings_for_tests()
     chosen = ServeOptions(
-        plans=plans or runnable_plans(documents, None, pins),
+        plans=plans or runnable_plans(Choice(documents=documents, pins=pins)),
         settings=settings,
         rest_port=0,
         mcp_port=0,

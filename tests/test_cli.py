@@ -227,7 +227,7 @@ def test_page_and_banner_show_the_same_stdio_configuration(seed: Path) -> None:
         shown = process.stdout.read().partition("An MCP client over stdio")[2].strip()
     configuration = json.loads(shown)
     (entry,) = configuration["mcpServers"].values()
-    assert entry["args"][-5:] == ["mcp", str(seed), "--sandbox", "--pin", "pageSize=3"]
+    assert entry["args"][-5:] == ["mcp", "--sandbox", str(seed), "--pin", "pageSize=3"]
     assert json.dumps(configuration, indent=2) in page
 
 

@@ -20,6 +20,7 @@ import pytest
 from fairlead.app.options import ServeOptions
 from fairlead.app.serving import Serving, serving
 from fairlead.app.watch import Watch, state_of
+from fairlead.cli.choice import Choice
 from fairlead.cli.documents import plans_of
 from fairlead.settings import Secret
 from server_process import ServerProcess, server_process, until
@@ -82,10 +83,10 @@ def reloadable(
     def compile_again() -> Any:
         prepare()
         read.release()
-        return plans_of([file], None, ())[0]
+        return plans_of(Choice(documents=(file,)))[0]
 
     settings = changed.pop("settings", settings_for_tests())
-    plans = plans_of([file], None, ())[0]
+    plans = plans_of(Choice(documents=(file,)))[0]
     ports = {"rest_port": 0, "mcp_port": 0}
     options = ServeOptions(plans=plans, settings=settings, upstream=upstream, compile=compile_again, **ports, **changed)
     with opened(_with_loop(options)) as (running, loop):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import serving
+from fairlead.cli.choice import Choice
 from fairlead.cli.documents import runnable_plans
 from fairlead.plan.compile import compile_document
 from fairlead.plan.model import Plan, Tool
@@ -75,7 +76,7 @@ def test_a_name_that_some_models_refuse_is_told(tmp_path: Path) -> None:
 def test_tools_are_listed_in_the_order_of_their_documents(seed: Path, tmp_path: Path) -> None:
     """Always the same, so that a model's cache of them holds."""
     small_plan(tmp_path, "[]")
-    plans = runnable_plans([tmp_path / "tides.yaml", seed], None, ())
+    plans = runnable_plans(Choice(documents=(tmp_path / "tides.yaml", seed)))
     written = [tool.name for plan in plans for tool in plan.tools]
     with stand_in() as up, serving.gateway(plans=plans, upstream=up.url) as running:
         answers = [post(running.mcp_url, "tools/list")["result"] for _ in range(3)]

@@ -22,6 +22,8 @@ class ServeOptions:
     `command` starts the same tools on standard input and output on this machine; `public_command` says the same
     to strangers, without a path of this machine.
 
+    With `tool_search`, MCP clients find tools instead of listing them.
+
     `compile` reads the documents anew for a reload, in a thread of its own; `watch` says when to. `metrics_folder`
     is where the workers of one server show each other their numbers, and `sandbox_url` the sandbox that they share.
     """
@@ -36,6 +38,7 @@ class ServeOptions:
     sandbox_port: int = 0
     sandbox_url: str | None = None
     insecure: bool = False
+    tool_search: bool = False
     compile: Callable[[], tuple[Plan, ...]] | None = None
     watch: Watch | None = None
     worker: int = 0

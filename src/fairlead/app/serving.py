@@ -119,7 +119,12 @@ async def serve_stdio(options: ServeOptions) -> None:
         runnables = equipment.ready(options.plans)
         result_budget = options.settings.result_budget
         adapter = mcp_adapter(
-            options.plans, runnables, version=VERSION, result_budget=result_budget, instruments=equipment.instruments
+            options.plans,
+            runnables,
+            version=VERSION,
+            result_budget=result_budget,
+            instruments=equipment.instruments,
+            search=options.tool_search,
         )
         await adapter.serve_stdio()
 

@@ -59,7 +59,12 @@ async def surface_of(
     routes = [route for plan in plans for route in plan.routes]
     rest = rest_adapter(routes, runnables, {**pages, **doors.rest.answers}, doors.rest, instruments)
     adapter = mcp_adapter(
-        plans, runnables, version=VERSION, result_budget=settings.result_budget, instruments=instruments
+        plans,
+        runnables,
+        version=VERSION,
+        result_budget=settings.result_budget,
+        instruments=instruments,
+        search=options.tool_search,
     )
     mcp = adapter.http_handler(doors.mcp, settings.max_request_bytes)
     return Surface(plans=plans, rest=answering(rest), mcp=mcp, tokens=doors.tokens)

@@ -9,8 +9,13 @@ import click
 from fairlead.expose.connect import client_name, http_client
 from fairlead.expose.links import example_call
 from fairlead.expose.presenting import Asked
+from fairlead.expose.tool_list import listed_tool, token_cost
+from fairlead.expose.tool_search import search_tools
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN
+
+# From here on, clients and models are known to lose their way, or cut the list.
+MANY_TOOLS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +28,11 @@ class Addresses:
     asked: Asked
 
 
-def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, bold: bool) -> str:
-    """The whole text; `stdio` configures an MCP client that starts `fairlead mcp` to serve the same."""
+def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, searched: bool, bold: bool) -> str:
+    """The whole text; `stdio` configures an MCP client that starts `fairlead mcp` to serve the same.
+
+    `searched` says that clients find the tools instead of listing them.
+    """
 
     def head(text: str) -> str:
         return click.style(text, bold=True) if bold else text
@@ -34,7 +42,7 @@ def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, bold: b
     prefill = f"?organizationId={DEMO_ORGANIZATION_ID}" if addresses.sandbox_url else ""
     lines = [head(", ".join(plan.title for plan in plans)), ""]
     lines += [f"  Page       {rest}/{prefill}", f"  REST       {rest}   (described at {rest}/docs)"]
-    lines += [f"  MCP        {addresses.mcp_url}"]
+    lines += [f"  MCP        {addresses.mcp_url}   ({_tools_line(plans, searched=searched)})"]
     if addresses.sandbox_url:
         lines += [f"  Sandbox    {addresses.sandbox_url}   (organization {DEMO_ORGANIZATION_ID},"]
         lines += [f"             Authorization: Token {DEMO_TOKEN})"]
@@ -46,6 +54,16 @@ def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, bold: b
     lines += ["", head("An MCP client over HTTP"), _indented(remote)]
     lines += ["", head("An MCP client over stdio"), _indented(stdio)]
     return "\n".join(lines)
+
+
+def _tools_line(plans: tuple[Plan, ...], *, searched: bool) -> str:
+    """How many tools clients see, and what the list of them costs a model."""
+    tools = [listed_tool(tool) for plan in plans for tool in plan.tools]
+    shown = search_tools(tools) if searched else tools
+    number = f"{len(shown):,} tool{'' if len(shown) == 1 else 's'}"
+    number += f" in place of {len(tools):,}" if searched else ""
+    advice = "; --tool-search shows three instead" if len(shown) > MANY_TOOLS else ""
+    return f"{number}, about {token_cost(shown):,} tokens to list{advice}"
 
 
 def _indented(text: str) -> str:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
+from fairlead.cli.choice import DOCUMENT, Choice, document_options
+from fairlead.cli.documents import runnable_plans
 from fairlead.cli.environment import settings
 from fairlead.cli.serve import refuse_foreign_sandbox
 from fairlead.cli.terminal import escaped, say
@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 @click.option("--offline", is_flag=True, help="Print the request, secrets masked, and send nothing.")
 @document_options
 def call(
-    operation: str, arguments: tuple[str, ...], documents: tuple[Path, ...], overlay: Path | None,
-    pins: tuple[str, ...], sandbox: bool, upstream: str | None, offline: bool,
+    operation: str, arguments: tuple[str, ...], choice: Choice, sandbox: bool, upstream: str | None, offline: bool
 ) -> None:  # fmt: skip
     """Run one operation, named as the document or its MCP tool names it.
 
@@ -54,7 +53,7 @@ def call(
       fairlead call getorganizationevents organizationId=… pageSize=5 eventType=DELETE
       fairlead call getorganizationevents organizationId=… --offline
     """
-    plans = runnable_plans(documents, overlay, pins)
+    plans = runnable_plans(choice)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     chosen = find_operation(plans, operation)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import click
 
-from fairlead.cli.documents import DOCUMENT, CompiledDocuments, compile_all, document_options, read_pins
+from fairlead.cli.choice import DOCUMENT, Choice, document_options
+from fairlead.cli.documents import CompiledDocuments, compile_all
 from fairlead.cli.failures import EXIT_FAILED
 from fairlead.cli.reports import PRINTERS
 from fairlead.cli.terminal import say
@@ -23,8 +23,7 @@ from fairlead.spec.diagnostics import DocumentInvalid, Severity, has_errors
 )
 @click.pass_context
 def check(
-    context: click.Context, documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...], strict: bool,
-    form: str,
+    context: click.Context, choice: Choice, strict: bool, form: str,
 ) -> None:  # fmt: skip
     """Check documents (files or folders; without any, the one Fairlead ships).
 
@@ -38,7 +37,7 @@ def check(
       fairlead check capabilities/ --format sarif > fairlead.sarif
     """
     try:
-        compiled = compile_all(documents, overlay, read_pins(pins))
+        compiled = compile_all(choice)
     except DocumentInvalid as failure:
         compiled = CompiledDocuments((), failure.diagnostics)
     diagnostics = compiled.diagnostics

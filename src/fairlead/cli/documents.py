@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
+from fairlead.cli.choice import Choice
 from fairlead.cli.environment import colours
 from fairlead.cli.terminal import escaped, say
 from fairlead.errors import MOST_FAULTS, ConfigurationError, FairleadError
@@ -21,23 +20,11 @@ from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.findings import LEFT_OUT
 from fairlead.plan.model import Plan
+from fairlead.plan.selection import select
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Position, Severity, did_you_mean, has_errors
 from fairlead.spec.load import load
 
 SHIPPED_DOCUMENT = "qovery-organization-event.yaml"
-
-
-class _DocumentPath(click.Path):
-    """A path that is not empty; pathlib would take an empty one for the current directory."""
-
-    def convert(self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        if not os.fspath(value):
-            self.fail("an empty name is no document.", param, ctx)
-        return Path(value)
-
-
-DOCUMENT = _DocumentPath(path_type=Path)
-Command = TypeVar("Command", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +35,14 @@ class CompiledDocuments:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def document_options(command: Command) -> Command:
-    """The options every command that compiles documents has."""
-    options = [
-        click.option(
-            "--overlay", type=DOCUMENT, default=None, metavar="FILE",
-            help="An overlay to use instead of the one beside the document.",
-        ),
-        click.option(
-            "--pin", "pins", multiple=True, metavar="NAME=VALUE",
-            help="Fix an argument for every call, and take it out of the schemas. Repeatable.",
-        ),
-    ]  # fmt: skip
-    return functools.reduce(lambda wrapped, option: option(wrapped), reversed(options), command)
-
-
-def read_pins(pins: Iterable[str]) -> dict[str, str]:
-    """The pins of a command line by name."""
-    named: dict[str, str] = {}
-    for pin in pins:
-        name, equals, value = pin.partition("=")
-        if not (name and equals and value):
-            raise click.BadParameter(f"`{pin}` is not NAME=VALUE.", param_hint="--pin")
-        named[name] = value
-    return named
-
-
-def compile_all(documents: Sequence[Path], overlay: Path | None, pins: Mapping[str, str]) -> CompiledDocuments:
-    """Every named document compiled, with its diagnostics; none named means the one we ship.
+def compile_all(choice: Choice) -> CompiledDocuments:
+    """Every named document compiled, with its diagnostics, and what is selected of them.
 
     A folder below a named one that cannot be read is a warning.
     Raises DocumentInvalid with the diagnostics of all of them when nothing can be made of one.
     """
-    paths, skipped = _document_files(documents)
+    pins, overlay = choice.named_pins(), choice.overlay
+    paths, skipped = _document_files(choice.documents)
     if overlay is not None and len(paths) > 1:
         raise click.UsageError(f"--overlay goes with one document, and there are {len(paths)}.")
     compiled: list[Compilation] = []
@@ -98,37 +60,36 @@ def compile_all(documents: Sequence[Path], overlay: Path | None, pins: Mapping[s
         if name.lower() not in {candidate.lower() for candidate in known}:
             hint = did_you_mean(name, known)
             raise ConfigurationError(f"--pin {name}: no operation has a parameter `{name}`{hint}")
-    return CompiledDocuments(combine([compilation.plan for compilation in compiled]), tuple(found))
+    plans = [compilation.plan for compilation in compiled]
+    return CompiledDocuments(combine(select(plans, choice.selection)), tuple(found))
 
 
-def runnable_plans(documents: Sequence[Path], overlay: Path | None, pins: Sequence[str]) -> tuple[Plan, ...]:
+def runnable_plans(choice: Choice) -> tuple[Plan, ...]:
     """The plans of the named documents, combined; DocumentInvalid when one has errors. What is left out is printed."""
-    plans, left_out = plans_of(documents, overlay, pins)
+    plans, left_out = plans_of(choice)
     print_diagnostics(left_out[:MOST_FAULTS])
     if len(left_out) > MOST_FAULTS:
         say(f"{len(left_out) - MOST_FAULTS:,} more are left out; `fairlead check` says which.", err=True)
     return plans
 
 
-def plans_of(
-    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str]
-) -> tuple[tuple[Plan, ...], tuple[Diagnostic, ...]]:
+def plans_of(choice: Choice) -> tuple[tuple[Plan, ...], tuple[Diagnostic, ...]]:
     """The plans of the named documents, combined, and what was left out; DocumentInvalid when one has errors."""
-    compiled = compile_all(documents, overlay, read_pins(pins))
+    compiled = compile_all(choice)
     if has_errors(compiled.diagnostics):
         raise DocumentInvalid(compiled.diagnostics)
     told = LEFT_OUT | {"unreadable-file"}
     return compiled.plans, tuple(found for found in compiled.diagnostics if found.code in told)
 
 
-def files_of(documents: Sequence[Path], overlay: Path | None) -> list[Path]:
+def files_of(choice: Choice) -> list[Path]:
     """Every file the named documents are read from, and every overlay that is, or may come to be, beside one."""
     try:
-        paths, _ = _document_files(documents)
+        paths, _ = _document_files(choice.documents)
     except FairleadError:  # reading them says why they cannot be read
-        paths = list(documents)
+        paths = list(choice.documents)
     beside = [path.with_name(f"{path.stem}.overlay{path.suffix}") for path in paths if path.name]
-    return [*paths, *([overlay] if overlay else beside)]
+    return [*paths, *([choice.overlay] if choice.overlay else beside)]
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:

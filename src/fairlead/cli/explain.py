@@ -9,7 +9,8 @@ from pathlib import Path
 
 import click
 
-from fairlead.cli.documents import DOCUMENT, compile_all, document_options, print_diagnostics, read_pins
+from fairlead.cli.choice import DOCUMENT, Choice, document_options, selection_options
+from fairlead.cli.documents import compile_all, print_diagnostics
 from fairlead.cli.environment import colours
 from fairlead.plan.inference import RULES
 from fairlead.plan.model import Argument, Authentication, Constant, Operation, Plan, Supply, UpstreamInput
@@ -17,8 +18,9 @@ from fairlead.plan.model import Argument, Authentication, Constant, Operation, P
 
 @click.command()
 @click.argument("documents", nargs=-1, type=DOCUMENT)
+@selection_options
 @document_options
-def explain(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...]) -> None:
+def explain(choice: Choice) -> None:
     """Show what a document compiles to: operations, where each parameter comes from, what was inferred and why.
 
     \b
@@ -26,7 +28,7 @@ def explain(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, 
       fairlead explain
       fairlead explain my-capability.yaml --pin organizationId=…
     """
-    compiled = compile_all(documents, overlay, read_pins(pins))
+    compiled = compile_all(choice)
     for plan in compiled.plans:
         click.echo("\n".join(plan_lines(plan, bold=colours(sys.stdout))))
     print_diagnostics(compiled.diagnostics)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
+from fairlead.cli.choice import DOCUMENT, TOOL_SEARCH_HELP, Choice, document_options, selection_options
+from fairlead.cli.documents import runnable_plans
 from fairlead.cli.environment import settings
 from fairlead.cli.serve import refuse_foreign_sandbox
 
@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 @click.argument("documents", nargs=-1, type=DOCUMENT)
 @click.option("--sandbox", is_flag=True, help="Call a made-up organization instead of the real API.")
 @click.option("--upstream", metavar="URL", help="Call this address instead of the document's baseUri.")
+@click.option("--tool-search", is_flag=True, help=TOOL_SEARCH_HELP)
+@selection_options
 @document_options
 def mcp(
-    documents: tuple[Path, ...],
-    overlay: Path | None,
-    pins: tuple[str, ...],
+    choice: Choice,
     sandbox: bool,
     upstream: str | None,
+    tool_search: bool,
 ) -> None:
     """Serve the tools to one MCP client on standard input and output.
 
@@ -39,7 +40,7 @@ def mcp(
     Example:
       fairlead mcp --sandbox
     """
-    plans = runnable_plans(documents, overlay, pins)
+    plans = runnable_plans(choice)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
@@ -50,7 +51,8 @@ def mcp(
     chosen = settings()
     configure_logging(colours=False, form=chosen.log_format)
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None
-    run(_serve(ServeOptions(plans=plans, settings=chosen, upstream=upstream, sandbox=stand_in)))
+    options = ServeOptions(plans=plans, settings=chosen, upstream=upstream, sandbox=stand_in, tool_search=tool_search)
+    run(_serve(options))
 
 
 async def _serve(options: ServeOptions) -> None:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from fairlead.cli.documents import DOCUMENT, document_options, runnable_plans
+from fairlead.cli.choice import DOCUMENT, Choice, document_options, selection_options
+from fairlead.cli.documents import runnable_plans
 
 
 @click.command()
 @click.argument("documents", nargs=-1, type=DOCUMENT)
+@selection_options
 @document_options
-def openapi(documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...]) -> None:
+def openapi(choice: Choice) -> None:
     """Print the OpenAPI 3.1 document of the REST side; `serve` has the same at /openapi.json.
 
     \b
     Example:
       fairlead openapi my-capability.yaml > openapi.json
     """
-    plans = runnable_plans(documents, overlay, pins)
+    plans = runnable_plans(choice)
     from importlib.metadata import version
 
     from fairlead.expose.openapi import description_bytes, openapi_document

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +13,8 @@ import click
 
 from fairlead.app.watch import Watch, state_of
 from fairlead.archive.contract import BASE_URI
-from fairlead.cli.documents import DOCUMENT, document_options, files_of, plans_of, runnable_plans
+from fairlead.cli.choice import DOCUMENT, TOOL_SEARCH_HELP, Choice, document_options, selection_options
+from fairlead.cli.documents import files_of, plans_of, runnable_plans
 from fairlead.cli.environment import colours, settings
 from fairlead.cli.terminal import say
 from fairlead.errors import ConfigurationError
@@ -54,11 +54,13 @@ SANDBOX_PORT = 8081
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes serve.")
 @click.option("--watch", is_flag=True, help="Reload when a document, its overlay or a folder's list of files changes.")
+@click.option("--tool-search", is_flag=True, help=TOOL_SEARCH_HELP)
+@selection_options
 @document_options
 def serve(
-    documents: tuple[Path, ...], overlay: Path | None, pins: tuple[str, ...], sandbox: bool, upstream: str | None,
-    host: str, rest_port: int | None, mcp_port: int | None, sandbox_port: int | None, insecure: bool,
-    api_token_file: Path | None, cache_ttl: float | None, workers: int, watch: bool,
+    choice: Choice, sandbox: bool, upstream: str | None, host: str, rest_port: int | None, mcp_port: int | None,
+    sandbox_port: int | None, insecure: bool, api_token_file: Path | None, cache_ttl: float | None, workers: int,
+    watch: bool, tool_search: bool,
 ) -> int:  # fmt: skip
     """Serve documents as REST and MCP (files or folders; without any, the Qovery organization events).
 
@@ -72,17 +74,20 @@ def serve(
       QOVERY_API_KEY=… fairlead serve --pin organizationId=…
       fairlead serve capabilities/ --rest-port 8000
       fairlead serve capabilities/ --workers 4 --watch
+      fairlead serve capabilities/ --read-only --tool-search
     """
     # Until somebody can act on it, it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    seen = Watch(lambda: state_of(files_of(documents, overlay))) if watch else None
-    plans = runnable_plans(documents, overlay, pins)
+    seen = Watch(lambda: state_of(files_of(choice))) if watch else None
+    plans = runnable_plans(choice)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
     from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
 
+    switches = [*(["--sandbox"] if sandbox else []), *(["--tool-search"] if tool_search else [])]
+    switches += ["--upstream", upstream] if upstream is not None else []
     chosen = _settings(cache_ttl, api_token_file)
     configure_logging(colours=colours(sys.stderr), form=chosen.log_format)
     options = ServeOptions(
@@ -96,10 +101,11 @@ def serve(
         sandbox=SandboxOptions(rate_limit=0) if sandbox else None,
         sandbox_port=SANDBOX_PORT if sandbox_port is None else sandbox_port,
         insecure=insecure,
-        compile=lambda: _plans_again(documents, overlay, pins, sandbox=sandbox),
+        tool_search=tool_search,
+        compile=lambda: _plans_again(choice, sandbox=sandbox),
         watch=seen,
-        command=stdio_command(documents, overlay, pins, upstream, sandbox=sandbox),
-        public_command=stdio_command(documents, overlay, pins, upstream, sandbox=sandbox, public=True),
+        command=stdio_command(choice, *switches),
+        public_command=stdio_command(choice, *switches, public=True),
     )
     any_sandbox_port = sandbox_port is None
     options = _apart(options) if any_sandbox_port else options
@@ -122,14 +128,12 @@ def _settings(cache_ttl: float | None, api_token_file: Path | None) -> Settings:
     return replace(chosen, api_token_file=str(api_token_file)) if api_token_file else chosen
 
 
-def _plans_again(
-    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str], *, sandbox: bool
-) -> tuple[Plan, ...]:
+def _plans_again(choice: Choice, *, sandbox: bool) -> tuple[Plan, ...]:
     """The plans as the documents are now; raises FairleadError, whatever is wrong."""
     from fairlead.telemetry.records import record
 
     try:
-        plans, left_out = plans_of(documents, overlay, pins)
+        plans, left_out = plans_of(choice)
     except click.UsageError as failure:
         raise ConfigurationError(failure.format_message()) from failure
     if sandbox:
@@ -155,20 +159,10 @@ def _port(asked: int | None, document: int | None, default: int) -> int:
     return asked if asked is not None else document if document is not None else default
 
 
-def stdio_command(
-    documents: Sequence[Path], overlay: Path | None, pins: Sequence[str], upstream: str | None, *,
-    sandbox: bool, public: bool = False,
-) -> tuple[str, ...]:  # fmt: skip
+def stdio_command(choice: Choice, *switches: str, public: bool = False) -> tuple[str, ...]:
     """The command with which an MCP client serves the same to itself; `public` names no folder of this machine."""
-
-    def shown(path: Path) -> str:
-        return path.name if public else str(path.resolve())
-
-    words = [*(("fairlead",) if public else _program()), "mcp", *(shown(path) for path in documents)]
-    words += ["--sandbox"] if sandbox else []
-    words += ["--upstream", upstream] if upstream is not None else []
-    words += ["--overlay", shown(overlay)] if overlay else []
-    return (*words, *(word for pin in pins for word in ("--pin", pin)))
+    words = choice.words(lambda path: path.name if public else str(path.resolve()))
+    return (*(("fairlead",) if public else _program()), "mcp", *switches, *words)
 
 
 def _program() -> tuple[str, ...]:
@@ -218,4 +212,4 @@ def _announce(options: ServeOptions, rest_url: str, mcp_url: str, sandbox_url: s
         asked=asked_of_callers(options.plans, options.settings),
     )
     stdio = stdio_configuration(options, public=False)
-    click.echo(banner(options.plans, addresses, stdio, bold=colours(sys.stdout)))
+    click.echo(banner(options.plans, addresses, stdio, searched=options.tool_search, bold=colours(sys.stdout)))

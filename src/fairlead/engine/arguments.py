@@ -82,17 +82,22 @@ class ArgumentCheck:
 
 def argument_check(operation: Operation) -> ArgumentCheck:
     """The check of an operation; a pattern of the document that does not compile raises ConfigurationError."""
+    return parameters_check(operation.name, operation.parameters)
+
+
+def parameters_check(name: str, parameters: Sequence[Parameter]) -> ArgumentCheck:
+    """The check of what `name` takes; a pattern that does not compile raises ConfigurationError."""
     try:
-        schema = arguments_schema(operation.parameters)
+        schema = arguments_schema(parameters)
         validator = jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_PATTERNS)
     except (ValueError, jsonschema_rs.ValidationError) as failure:
         raise ConfigurationError(
-            f"The inputs of `{operation.name}` make no valid schema.",
+            f"The inputs of `{name}` make no valid schema.",
             detail=str(failure),
             remedy="A pattern can look neither around nor back, and has to be small.",
         ) from failure
-    patterned = tuple(parameter.name for parameter in operation.parameters if parameter.pattern is not None)
-    return ArgumentCheck({parameter.name: parameter for parameter in operation.parameters}, validator, patterned)
+    patterned = tuple(parameter.name for parameter in parameters if parameter.pattern is not None)
+    return ArgumentCheck({parameter.name: parameter for parameter in parameters}, validator, patterned)
 
 
 def unknown_argument(name: str, known: Iterable[str]) -> ArgumentFault:

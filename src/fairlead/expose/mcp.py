@@ -26,13 +26,14 @@ from fairlead.expose.connection import Connection, Handler
 from fairlead.expose.http import Request
 from fairlead.expose.inbound import InboundPolicy
 from fairlead.expose.mcp_calls import PlainCalls, plain_calls
+from fairlead.expose.tool_list import listed_tool
 from fairlead.expose.tool_results import ToolAnswer
-from fairlead.expose.tools import tool_runners
-from fairlead.plan.model import Operation, Plan, Tool
-from fairlead.plan.parameters import arguments_schema
+from fairlead.expose.tool_search import INSTRUCTIONS as SEARCHED
+from fairlead.expose.tool_search import search_tools, tool_search
+from fairlead.expose.tools import tool_calls
+from fairlead.plan.model import Operation, Plan
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.json_text import read_json
-from fairlead.spec.source import JsonValue
 from fairlead.telemetry.instruments import Instruments
 from fairlead.telemetry.requests import RequestIds, begin, current
 
@@ -103,12 +104,16 @@ def mcp_adapter(
     version: str,
     result_budget: int,
     instruments: Instruments,
+    search: bool = False,
 ) -> McpAdapter:
-    """The adapter for every tool of the plans."""
+    """The adapter for every tool of the plans; with `search`, for three tools that find, describe and call them."""
     tools = [tool for plan in plans for tool in plan.tools]
-    schemas = {tool.name: arguments_schema(tool.operation.parameters, tool.aliases) for tool in tools}
-    listed = types.ListToolsResult(tools=[_announced(tool, schemas[tool.name]) for tool in tools])
-    runners = tool_runners(tools, runnables, result_budget, instruments)
+    shown = [listed_tool(tool) for tool in tools]
+    calls = tool_calls(tools, runnables, result_budget, instruments)
+    if search:
+        shown, calls = search_tools(shown), tool_search(shown, calls)
+    schemas = {tool.name: dict(tool.schema) for tool in shown}
+    listed = types.ListToolsResult(tools=[types.Tool.model_validate(tool.as_json()) for tool in shown])
 
     async def list_tools(
         _context: ServerRequestContext[Any], _params: types.PaginatedRequestParams | None
@@ -120,18 +125,18 @@ def mcp_adapter(
     ) -> types.CallToolResult:
         identity = current() or instruments.ids.identify(())
         begin(identity.told_by(context.meta or {}))
-        runner = runners.get(params.name)
-        if runner is None:
-            hint = did_you_mean(params.name, runners)
+        call = calls.get(params.name)
+        if call is None:
+            hint = did_you_mean(params.name, calls)
             raise MCPError(code=types.INVALID_PARAMS, message=f"There is no tool `{params.name[:80]}`{hint}")
-        return _spoken(await runner.call(params.arguments or {}, context.protocol_version))
+        return _spoken(await call(params.arguments or {}, context.protocol_version))
 
     name, title = plans[0].namespace or "fairlead", plans[0].title
     server: Server[Any] = Server(
         name,
         version=version,
         title=title,
-        instructions=_instructions(plans),
+        instructions=_instructions(plans, search=search),
         cache_hints={
             "tools/list": CacheHint(ttl_ms=_LIST_TTL_MS, scope="public"),
             "server/discover": CacheHint(ttl_ms=_LIST_TTL_MS, scope="public"),
@@ -142,23 +147,7 @@ def mcp_adapter(
         on_call_tool=call_tool,
     )
     server.middleware.clear()  # the SDK's own spans, which know neither our routes nor what is secret
-    return McpAdapter(server, plain_calls(runners, name=name, title=title, version=version), instruments.ids)
-
-
-def _announced(tool: Tool, schema: dict[str, JsonValue]) -> types.Tool:
-    return types.Tool(
-        name=tool.name,
-        title=tool.title,
-        description=tool.description,
-        input_schema=schema,
-        annotations=types.ToolAnnotations(
-            title=tool.title,
-            read_only_hint=tool.semantics.read_only,
-            destructive_hint=tool.semantics.destructive,
-            idempotent_hint=tool.semantics.idempotent,
-            open_world_hint=tool.open_world,
-        ),
-    )
+    return McpAdapter(server, plain_calls(calls, name=name, title=title, version=version), instruments.ids)
 
 
 def _spoken(answer: ToolAnswer) -> types.CallToolResult:
@@ -172,8 +161,9 @@ def _spoken(answer: ToolAnswer) -> types.CallToolResult:
     return types.CallToolResult(content=content, structured_content=structured, is_error=answer.is_error, **meta)
 
 
-def _instructions(plans: Sequence[Plan]) -> str:
-    texts = [plan.instructions or plan.description or plan.title for plan in plans]
+def _instructions(plans: Sequence[Plan], *, search: bool) -> str:
+    texts = [SEARCHED] if search else []
+    texts += [plan.instructions or plan.description or plan.title for plan in plans]
     whole = "\n\n".join(" ".join(text.split()) for text in texts)
     if len(whole) <= _LONGEST_INSTRUCTIONS:
         return whole

@@ -14,7 +14,7 @@ import orjson
 
 from fairlead.expose.http import Headers, Request, Response
 from fairlead.expose.tool_results import ToolAnswer
-from fairlead.expose.tools import ToolRunner
+from fairlead.expose.tools import CallTool
 from fairlead.spec.json_text import exact_value, json_text
 from fairlead.spec.source import JsonValue
 from fairlead.telemetry.requests import begin, current
@@ -44,19 +44,19 @@ class PlainCall(NamedTuple):
 class PlainCalls:
     """The tools that are called without the SDK; `server_info` is what every result says of this server."""
 
-    runners: Mapping[str, ToolRunner]
+    tools: Mapping[str, CallTool]
     server_info: Mapping[str, JsonValue]
 
     async def answer(self, request: Request) -> Response | None:
         """The answer to a plain call of a tool that exists; None leaves the request to the SDK."""
         call = plain_call(request)
-        runner = self.runners.get(call.name) if call else None
-        if call is None or runner is None:
+        tool = self.tools.get(call.name) if call else None
+        if call is None or tool is None:
             return None
         identity = current()
         if identity is not None and "traceparent" in call.meta:
             begin(identity.told_by(call.meta))
-        result = self._result(await runner.call(call.arguments, REVISION))
+        result = self._result(await tool(call.arguments, REVISION))
         return Response(200, _JSON, orjson.dumps({"jsonrpc": "2.0", "id": call.id, "result": result}))
 
     def _result(self, answer: ToolAnswer) -> dict[str, object]:
@@ -71,9 +71,9 @@ class PlainCalls:
         return result
 
 
-def plain_calls(runners: Mapping[str, ToolRunner], *, name: str, title: str, version: str) -> PlainCalls:
+def plain_calls(tools: Mapping[str, CallTool], *, name: str, title: str, version: str) -> PlainCalls:
     """The plain calls of a server's tools."""
-    return PlainCalls(runners, {f"{_PREFIX}serverInfo": {"name": name, "title": title, "version": version}})
+    return PlainCalls(tools, {f"{_PREFIX}serverInfo": {"name": name, "title": title, "version": version}})
 
 
 def plain_call(request: Request) -> PlainCall | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from fairlead.engine.arguments import unknown_arguments
 from fairlead.engine.execute import Result, Runnable, execute
@@ -19,6 +20,8 @@ from fairlead.telemetry.instruments import Instruments
 from fairlead.telemetry.metrics import OperationMetrics
 
 _EXACT = 2**53
+# Runs a tool with the arguments of a caller, who speaks this revision of the protocol; an error is an answer too.
+CallTool: TypeAlias = Callable[[Mapping[str, JsonValue], str], Awaitable[ToolAnswer]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,10 +93,10 @@ class ToolRunner:
         return InvalidArguments(tuple(faults), more=error.more)
 
 
-def tool_runners(
+def tool_calls(
     tools: Sequence[Tool], runnables: Mapping[Operation, Runnable], result_budget: int, instruments: Instruments
-) -> dict[str, ToolRunner]:
-    """The runner of each tool, by its name."""
+) -> dict[str, CallTool]:
+    """What runs each tool, by its name."""
     return {
         tool.name: ToolRunner(
             tool=tool,
@@ -102,6 +105,6 @@ def tool_runners(
             result_budget=result_budget,
             counted=instruments.metrics.operation(tool.operation.name, "mcp"),
             instruments=instruments,
-        )
+        ).call
         for tool in tools
     }
