@@ -16,6 +16,7 @@ from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, DEMO_TOKEN
 
 # From here on, clients and models are known to lose their way, or cut the list.
 MANY_TOOLS = 100
+_MOST_TITLES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +41,7 @@ def banner(plans: tuple[Plan, ...], addresses: Addresses, stdio: str, *, searche
     rest, asked = addresses.rest_url, addresses.asked
     known = {"organizationId": DEMO_ORGANIZATION_ID} if addresses.sandbox_url else {}
     prefill = f"?organizationId={DEMO_ORGANIZATION_ID}" if addresses.sandbox_url else ""
-    lines = [head(", ".join(plan.title for plan in plans)), ""]
+    lines = [head(_titles(plans)), ""]
     lines += [f"  Page       {rest}/{prefill}", f"  REST       {rest}   (described at {rest}/docs)"]
     lines += [f"  MCP        {addresses.mcp_url}   ({_tools_line(plans, searched=searched)})"]
     if addresses.sandbox_url:
@@ -63,7 +64,13 @@ def _tools_line(plans: tuple[Plan, ...], *, searched: bool) -> str:
     number = f"{len(shown):,} tool{'' if len(shown) == 1 else 's'}"
     number += f" in place of {len(tools):,}" if searched else ""
     advice = "; --tool-search shows three instead" if len(shown) > MANY_TOOLS else ""
-    return f"{number}, about {token_cost(shown):,} tokens to list{advice}"
+    cost = token_cost(shown)
+    return f"{number}, about {round(cost, 2 - len(str(cost))):,} tokens to list{advice}"
+
+
+def _titles(plans: tuple[Plan, ...]) -> str:
+    more = f", and {len(plans) - _MOST_TITLES} more" if len(plans) > _MOST_TITLES else ""
+    return ", ".join(plan.title for plan in plans[:_MOST_TITLES]) + more
 
 
 def _indented(text: str) -> str:
