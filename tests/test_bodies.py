@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 
 import serving
 from fairlead.engine.bodies import BodyFiller
+from fairlead.plan.compile import compile_document
 from fairlead.plan.model import Body, Plan
+from fairlead.settings import Secret
+from fairlead.spec.load import load
 from fairlead.spec.source import JsonValue
 from small_documents import small_plan
 from stand_in import StandIn, stand_in
@@ -143,8 +146,51 @@ def test_no_value_can_leave_its_part(values: dict[str, JsonValue]) -> None:
         "".join(f"{name}{value}" for name, value in values.items()).encode()
     except UnicodeEncodeError:
         return
-    filler = BodyFiller(body=Body(kind="multipart"), entity=None, fields={name: name for name in values})
+    filler = BodyFiller(body=Body(kind="multipart"), entity=None, fields={name: name for name in values}, fixed={})
     filled = filler.fill(values)
     assert filled is not None
     boundary = filled[0].partition("boundary=")[2].encode()
     assert filled[1].count(b"--" + boundary) == len(values) + 1
+
+
+@pytest.mark.parametrize(
+    ("written", "given", "sent"),
+    [
+        ("[{name: tide, in: body, type: object}]", {"tide": {"a": 1}}, {"a": 1, "secret": "k-1234"}),
+        ("[{name: tide, in: body, type: object}]", {}, {"secret": "k-1234"}),
+        ("[{name: a, in: body}, {name: b, in: body}]", {"b": 2}, {"b": 2, "secret": "k-1234"}),
+        ("[{name: secret, in: body}, {name: b, in: body}]", {"secret": "mine"}, {"secret": "k-1234"}),
+    ],
+)
+def test_a_credential_can_be_a_field_of_the_body(
+    tmp_path: Path, written: str, given: dict[str, object], sent: dict[str, object]
+) -> None:
+    """It is there whatever a caller gives, and no caller replaces it."""
+    plan = credential_in_body(tmp_path, written)
+    settings = serving.settings_for_tests(secrets={"SEA_KEY": Secret("k-1234")})
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url, settings=settings) as running:
+        said = post(running.mcp_url, "tools/call", name="tides", arguments=given)
+        assert not said["result"]["isError"], said  # type: ignore[index]
+    assert json.loads(up.bodies[0]) == sent
+
+
+def test_a_body_that_is_no_object_cannot_hold_the_credential(tmp_path: Path) -> None:
+    """It is refused before anything is sent."""
+    plan = credential_in_body(tmp_path, "[{name: tide, in: body}]")
+    settings = serving.settings_for_tests(secrets={"SEA_KEY": Secret("k-1234")})
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url, settings=settings) as running:
+        answer = httpx2.post(f"{running.rest_url}/v1/tides", json=[1])
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"parameter": "tide", "detail": "must be an object"}],
+    )
+    assert not up.asked
+
+
+def credential_in_body(folder: Path, inputs: str) -> Plan:
+    """The plan of a document whose API wants its key in the body."""
+    small_plan(folder, inputs, method="POST")
+    file = folder / "tides.yaml"
+    key = "{type: apikey, key: secret, value: '{{env.SEA_KEY}}', placement: body}"
+    file.write_text(file.read_text().replace("    resources:\n", f"    authentication: {key}\n    resources:\n", 1))
+    return compile_document(load(file)).plan

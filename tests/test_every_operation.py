@@ -58,6 +58,7 @@ capability:
         - {name: deep, in: query, type: boolean}
         - {name: where, in: query, type: object}
         - {name: X-Trace, in: header, type: string}
+        - {name: 'crumbs[]', in: cookie, type: string}
       - name: write
         method: PUT
         inputParameters: [{name: tide, in: body, type: object, required: true}]
@@ -96,6 +97,7 @@ AUTHENTICATIONS = (
     "apikey, key: X-Key, value: 'Key {{KEY}}'",
     "apikey, in: query, name: key, value: '{{env.KEY}}'",
     "apikey, in: cookie, name: session, value: '{{env.KEY}}'",
+    "apikey, key: secret, value: '{{env.KEY}}', placement: body",
     "basic, username: '{{USER}}', password: '{{env.KEY}}'",
     "basic, username: '{{UNBOUND}}', password: ''",
 )
@@ -165,11 +167,11 @@ def templated(part: Any, values: Mapping[str, Any]) -> Any:
     return {key: templated(item, values) for key, item in part.items()}
 
 
-def credential(operation: Operation) -> tuple[dict[str, str], list[tuple[str, str]]]:
-    """The headers and the query of the credential, when each variable holds its own name."""
+def credential(operation: Operation) -> tuple[dict[str, str], list[tuple[str, str]], dict[str, str]]:
+    """The headers, the query and the fields of the credential, when each variable holds its own name."""
     rule = operation.call.upstream.authentication
     if rule is None:
-        return {}, []
+        return {}, [], {}
 
     def said(template: Template | None) -> str:
         assert template is not None
@@ -177,15 +179,17 @@ def credential(operation: Operation) -> tuple[dict[str, str], list[tuple[str, st
 
     if rule.type == "basic":
         pair = base64.b64encode(f"{said(rule.username)}:{said(rule.password)}".encode()).decode()
-        return {"authorization": f"Basic {pair}"}, []
+        return {"authorization": f"Basic {pair}"}, [], {}
     if rule.type == "bearer":
         scheme = next((each.scheme for each in rule.schemes if each.pattern is None), "Bearer")
-        return {"authorization": f"{scheme} {said(rule.token)}"}, []
+        return {"authorization": f"{scheme} {said(rule.token)}"}, [], {}
     if rule.placement == "query":
-        return {}, [(said(rule.key), said(rule.value))]
+        return {}, [(said(rule.key), said(rule.value))], {}
+    if rule.placement == "body":
+        return {}, [], {said(rule.key): said(rule.value)}
     if rule.placement == "cookie":
-        return {"cookie": f"{said(rule.key)}={said(rule.value)}"}, []
-    return {said(rule.key).lower(): said(rule.value)}, []
+        return {"cookie": f"{said(rule.key)}={said(rule.value)}"}, [], {}
+    return {said(rule.key).lower(): said(rule.value)}, [], {}
 
 
 def expected(operation: Operation, arguments: Mapping[str, Any]) -> Expected:
@@ -196,7 +200,7 @@ def expected(operation: Operation, arguments: Mapping[str, Any]) -> Expected:
     for name, literal in zip(call.path.names, call.path.literals[1:], strict=True):
         path += filled[name] + literal
     path, _, own = path.partition("?")
-    headers, query = credential(operation)
+    headers, query, own_fields = credential(operation)
     pairs = [(name, value) for name, place, value in inputs if place == "query"]
     several = [(name, item) for name, value in pairs for item in (value if isinstance(value, list) else [value])]
     sent = {name.lower(): text(value) for name, place, value in inputs if place == "header"}
@@ -204,6 +208,14 @@ def expected(operation: Operation, arguments: Mapping[str, Any]) -> Expected:
     body: object = next((value for _, place, value in inputs if place == "body"), fields or None)
     if call.body is not None and call.body.template is not None:
         body = templated(call.body.template, fields)
+    if own_fields:
+        assert isinstance(body, dict | None)
+        body = (body or {}) | own_fields
+    cookies = [
+        f"{quote(name, safe='')}={quote(text(value), safe='')}" for name, place, value in inputs if place == "cookie"
+    ]
+    if cookies:
+        headers["cookie"] = "; ".join([*filter(None, [headers.get("cookie")]), *cookies])
     return Expected(
         line=f"{call.method} {path}",
         query=[*parse_qsl(own, keep_blank_values=True), *((name, text(item)) for name, item in several), *query],

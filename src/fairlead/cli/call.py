@@ -130,7 +130,7 @@ def _print_request(options: ServeOptions, operation: Operation, given: Arguments
         message = f"{', '.join(missing)} is not set; what stands for it above is a placeholder."
         say(message, err=True, colour="yellow")
     if request.body:
-        click.echo(b"\n" + request.body)
+        click.echo(f"\n{target.credential.scrub(request.body.decode())}")
 
 
 def _offline_runnable(options: ServeOptions, operation: Operation) -> Runnable:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import quote_plus, urlencode
 from xml.sax.saxutils import escape
 
 from fairlead.engine.texts import text_of
+from fairlead.errors import ArgumentFault, InvalidArguments
 from fairlead.plan.model import Argument, Arguments, Body, BodyKind, BodyTemplate, Constant
 from fairlead.plan.templates import Template
 from fairlead.spec.json_text import json_text
@@ -21,26 +22,43 @@ class _Absent(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BodyFiller:
-    """A body taken apart for filling: `entity` is the argument that is all of it, `fields` are its parts by name."""
+    """A body taken apart for filling: `entity` is the argument that is all of it, `fields` are its parts by name.
+
+    `fixed` are fields that the credential adds.
+    """
 
     body: Body
     entity: str | None
     fields: Mapping[str, str]
+    fixed: Mapping[str, str] = field(repr=False)
 
     def fill(self, arguments: Arguments) -> tuple[str, bytes] | None:
-        """The media type and the bytes, or None where nothing was given; raises ValueError for what cannot be sent."""
-        if self.entity is not None:
-            return self._written(arguments[self.entity]) if self.entity in arguments else None
-        given = {name: arguments[argument] for name, argument in self.fields.items() if argument in arguments}
-        if self.body.template is None:
-            return self._written(given) if given else None
-        try:
-            return self._written(_rendered(self.body.template, given, _SPELLED.get(self.body.kind, text_of)))
-        except _Absent:
-            return None
+        """The media type and the bytes, or None where nothing was given.
 
-    def _written(self, value: JsonValue) -> tuple[str, bytes]:
+        Raises ValueError for what cannot be sent, and InvalidArguments for a value that a credential cannot go into.
+        """
+        try:
+            value = self._value(arguments)
+        except _Absent:
+            if not self.fixed:
+                return None
+            value = {}
+        if self.fixed:
+            if not isinstance(value, dict):
+                raise InvalidArguments((ArgumentFault(self.entity or "body", "must be an object"),))
+            value = {**value, **self.fixed}
         return _WRITERS[self.body.kind](value)
+
+    def _value(self, arguments: Arguments) -> JsonValue:
+        """What the arguments make; raises _Absent when that is nothing."""
+        if self.entity is not None:
+            return _rendered(Argument(self.entity), arguments)
+        given = {name: arguments[argument] for name, argument in self.fields.items() if argument in arguments}
+        if self.body.template is not None:
+            return _rendered(self.body.template, given, _SPELLED.get(self.body.kind, text_of))
+        if not given:
+            raise _Absent
+        return given
 
 
 def _rendered(

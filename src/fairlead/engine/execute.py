@@ -19,6 +19,7 @@ from fairlead.upstream.auth import Credential
 from fairlead.upstream.request import Call, UpstreamRequest, UpstreamResponse
 
 _PASSED_HEADERS = frozenset({"etag", "retry-after", "last-modified"})
+_WEB_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _LONGEST_REASON = 2_000
 _LONGEST_QUOTATION = 300
 
@@ -48,7 +49,8 @@ class Runnable:
 class Result(NamedTuple):
     """An upstream's successful answer: `body` is its bytes untouched, `value` the same parsed when it is JSON.
 
-    It may be given again for `fresh_for` seconds; the upstream gave it `age` seconds ago.
+    It may be given again for `fresh_for` seconds; the upstream gave it `age` seconds ago. Without `is_json` it is
+    passed on as what its media type says.
     """
 
     status: int
@@ -58,6 +60,7 @@ class Result(NamedTuple):
     value: JsonValue
     fresh_for: float = 0.0
     age: float = 0.0
+    is_json: bool = False
 
 
 def runnable(operation: Operation, *, base: str, credential: Credential, call: Call) -> Runnable:
@@ -93,22 +96,28 @@ def read_result(ready: Runnable, response: UpstreamResponse) -> Result:
             detail=f"status {response.status}",
         )
     content_type = scrub(next((value for name, value in response.headers if name == "content-type"), ""))
-    value: JsonValue = None
+    value, parsed = None, False
     if ready.operation.call.raw_format == "json" and response.body and ready.operation.call.method != "HEAD":
-        value = _parsed(response.body, content_type)
+        value, parsed = _parsed(response.body, content_type)
         content_type = content_type or "application/json"
-    return Result(response.status, content_type, passed, response.body, value, response.fresh_for, response.age)
+    return Result(response.status, content_type, passed, response.body, value, response.fresh_for, response.age, parsed)
 
 
-def _parsed(body: bytes, content_type: str) -> JsonValue:
+def _parsed(body: bytes, content_type: str) -> tuple[JsonValue, bool]:
+    """The value of a body, and whether it is JSON; raises UpstreamInvalid for what claims to be and is not.
+
+    A web page in place of data is a login, a proxy or a failure, whatever its status.
+    """
     try:
-        return orjson.loads(body)  # type: ignore[no-any-return]
+        return orjson.loads(body), True
     except orjson.JSONDecodeError as failure:
-        media_type = content_type.partition(";")[0].strip()[:60]
+        media_type = content_type.partition(";")[0].strip()[:60].lower()
         place = f"line {failure.lineno}, column {failure.colno}"
         said = f"is not JSON but `{media_type}`"
         if not media_type or is_json(media_type):
             said = f"is not valid JSON ({place})"
+        elif media_type not in _WEB_PAGES:
+            return None, False
         raise UpstreamInvalid(
             f"The upstream's answer {said}.", detail=str(failure), remedy="Try again later."
         ) from None

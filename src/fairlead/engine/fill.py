@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from fairlead.engine.bodies import BodyFiller
 from fairlead.engine.hosts import HostFiller, host_filler
 from fairlead.engine.texts import text_of
 from fairlead.errors import ArgumentFault, InvalidArguments
 from fairlead.plan.inference import RESERVED_HEADERS
-from fairlead.plan.model import Argument, Arguments, Body, Constant, Supply, UpstreamCall
+from fairlead.plan.model import Argument, Arguments, Body, Constant, Location, Supply, UpstreamCall
 from fairlead.plan.paths import PathTemplate, percent_encoded
 from fairlead.plan.templates import Template
 from fairlead.spec.json_text import json_text
@@ -44,6 +45,7 @@ class RequestFiller:
     path: tuple[_Slot, ...]
     query: tuple[_Slot, ...]
     headers: tuple[_Slot, ...]
+    cookies: tuple[_Slot, ...]
     body: BodyFiller | None
     rendered: tuple[tuple[str, Template], ...]
     constants: Mapping[str, JsonValue]
@@ -70,7 +72,7 @@ class RequestFiller:
         if len(url) > _LONGEST_TEXT:
             raise self._too_long(len(url), arguments)
         body = self._body(arguments)
-        if not self.headers and body is None:
+        if not self.headers and not self.cookies and body is None:
             return UpstreamRequest(self.method, url, self.fixed_headers)
         headers = self._headers(arguments)
         if body is None:
@@ -133,6 +135,14 @@ class RequestFiller:
                 said = f"is longer than the {_LONGEST_TEXT:,} characters a header can carry"
                 raise InvalidArguments((ArgumentFault(slot.argument, said),))
             headers[slot.key.lower()] = (slot.key, text.strip())
+        cookies = [
+            f"{slot.key}={percent_encoded(_text(slot.argument, arguments[slot.argument]))}"
+            for slot in self.cookies
+            if slot.argument in arguments
+        ]
+        if cookies:
+            _, own = headers.get("cookie", ("", ""))
+            headers["cookie"] = ("Cookie", "; ".join([*filter(None, [own]), *cookies]))
         return tuple(headers.values())
 
     def _body(self, arguments: Arguments) -> tuple[str, bytes] | None:
@@ -149,13 +159,16 @@ class RequestFiller:
 def request_filler(call: UpstreamCall, base: str, credential: Credential) -> RequestFiller:
     """Take a call apart; headers that the credential or the connection decides are no caller's to fill."""
     taken = RESERVED_HEADERS | {name.lower() for name, _ in credential.headers}
-    slots: dict[str, list[_Slot]] = {"path": [], "query": [], "header": [], "body": [], "field": [], "host": []}
+    cookies = {value.reveal().partition("=")[0] for name, value in credential.headers if name == "Cookie"}
+    slots: dict[str, list[_Slot]] = {place: [] for place in get_args(Location)}
     constants: dict[str, JsonValue] = {}
     rendered: list[tuple[str, Template]] = []
     for item in call.inputs:
         argument = _argument_name(item.supply, item.name, constants, rendered)
-        key = percent_encoded(item.name, safe="$") if item.location == "query" else item.name
-        if item.location != "header" or item.name.lower() not in taken:
+        key = percent_encoded(item.name, safe="$") if item.location in {"query", "cookie"} else item.name
+        if item.location == "header" and item.name.lower() in taken:
+            continue
+        if item.location != "cookie" or item.name not in cookies:
             slots[item.location].append(_Slot(argument, key))
     return RequestFiller(
         method=call.method,
@@ -165,7 +178,8 @@ def request_filler(call: UpstreamCall, base: str, credential: Credential) -> Req
         path=tuple(slots["path"]),
         query=tuple(slots["query"]),
         headers=tuple(slots["header"]),
-        body=_body_filler(call.body, slots["body"], slots["field"]),
+        cookies=tuple(slots["cookie"]),
+        body=_body_filler(call.body, slots["body"], slots["field"], credential),
         rendered=tuple(rendered),
         constants=constants,
         fixed_query=tuple(
@@ -178,11 +192,17 @@ def request_filler(call: UpstreamCall, base: str, credential: Credential) -> Req
     )
 
 
-def _body_filler(body: Body | None, entities: Sequence[_Slot], fields: Sequence[_Slot]) -> BodyFiller | None:
+def _body_filler(
+    body: Body | None, entities: Sequence[_Slot], fields: Sequence[_Slot], credential: Credential
+) -> BodyFiller | None:
     if body is None:
         return None
-    entity = entities[0].argument if entities else None
-    return BodyFiller(body=body, entity=entity, fields={slot.key: slot.argument for slot in fields})
+    return BodyFiller(
+        body=body,
+        entity=entities[0].argument if entities else None,
+        fields={slot.key: slot.argument for slot in fields},
+        fixed={name: secret.reveal() for name, secret in credential.fields},
+    )
 
 
 def _argument_name(

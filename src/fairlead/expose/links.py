@@ -63,7 +63,7 @@ def route_links(route: Route) -> RouteLinks:
     kept = frozenset(
         parameter.name
         for parameter in route.operation.parameters
-        if parameter.location in {"path", "query"} and parameter.name not in elsewhere
+        if parameter.location in {"path", "query", "host", "cookie"} and parameter.name not in elsewhere
     )
     return RouteLinks(path, kept, pagination)
 

@@ -92,7 +92,8 @@ def argument_reader(route: Route) -> ArgumentReader:
     operation = route.operation
     in_path = [placeholder.parameter for placeholder in route.placeholders]
     others = [parameter for parameter in operation.parameters if parameter.name not in in_path]
-    in_query = {"query", "path", "host"} | (set() if takes_body(route) else {"field"})
+    # Not from a cookie: a browser sends those of every server on this host.
+    in_query = {"query", "path", "host", "cookie"} | (set() if takes_body(route) else {"field"})
     return ArgumentReader(
         path=tuple(operation.parameter(name) for name in in_path),
         repeated=len(set(in_path)) < len(in_path),

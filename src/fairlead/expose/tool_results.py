@@ -43,7 +43,7 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbou
     """The answer for an upstream's result and the pages around it, of at most `result_budget` bytes."""
     if not result.body:
         return ToolAnswer(texts=(f"The upstream answered {result.status} with no content.",))
-    if tool.operation.call.raw_format != "json":
+    if not result.is_json:
         return _other_media(tool, arguments, result, result_budget)
     if len(result.body) > result_budget:
         return _too_large(tool, arguments, len(result.body), result_budget)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -92,6 +92,18 @@ def _authored(
             findings.warning(at, "unplaced-input", message)
     added = [_variable(name) for name in names if not _has(kept, name)]
     return ReadBody(Body(kind=kind, template=template), (*kept, *added))
+
+
+def with_credential(read: ReadBody, name: str, at: Path, findings: Findings) -> ReadBody:
+    """The body of an operation whose credential is one more field of it."""
+    if read.body is None:
+        return replace(read, body=Body(kind="json"))
+    parts = isinstance(read.body.template, Mapping) if read.body.template is not None else True
+    if read.body.kind in {"json", "form", "multipart"} and parts:
+        return read
+    message = f"its body has no fields that the credential could be one of, so `{name}` is not run"
+    findings.warning((*at, "body"), "unsupported-authentication", message)
+    return replace(read, refused=True)
 
 
 def _variable(name: str) -> Declared:

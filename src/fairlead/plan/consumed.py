@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from fairlead.plan.bases import Base, read_base
-from fairlead.plan.bodies import read_body
+from fairlead.plan.bodies import read_body, with_credential
 from fairlead.plan.findings import Findings
 from fairlead.plan.inference import RESERVED_HEADERS, Declared, declared_input, same_name
 from fairlead.plan.model import Body, Upstream
@@ -135,6 +135,8 @@ class _Reading:
         unsupported = [parameter for parameter in authored if not self._is_supported(parameter)]
         inputs = self._placed([declared_input(parameter) for parameter in authored], path) + list(self._fixed_headers())
         read = read_body(self.operation, inputs, prefixes, self.at, self.findings)
+        if upstream.authentication is not None and upstream.authentication.placement == "body":
+            read = with_credential(read, self.operation.name, self.at, self.findings)
         return ConsumedEntry(
             upstream=upstream,
             path=path,
@@ -187,12 +189,9 @@ class _Reading:
             except re.error as failure:
                 message = f"the pattern of `{parameter.name}` is no regular expression: {failure}"
                 self.findings.error(self.at, "bad-pattern", message)
-        if isinstance(parameter.value, str) and "{{" in parameter.value and "env." in parameter.value:
-            message = f"the input `{parameter.name}` takes a variable of the environment, which is not supported yet"
-        elif parameter.location in {"cookie", "environment"}:
-            message = f"the input `{parameter.name}` is `in: {parameter.location}`, which is not supported yet"
-        else:
+        if parameter.location != "environment":
             return True
+        message = f"the input `{parameter.name}` is `in: environment`, which is not supported yet"
         self.findings.warning(self.at, "unsupported-location", f"{message}, so `{self.operation.name}` is not run")
         return False
 

@@ -50,7 +50,9 @@ _TYPES: Mapping[str, ParameterType] = {
     "string": "string", "integer": "integer", "int": "integer", "number": "number", "float": "number",
     "boolean": "boolean", "bool": "boolean", "array": "array", "list": "array", "object": "object",
 }  # fmt: skip
-_LOCATIONS: Mapping[str, Location] = {"path": "path", "header": "header", "body": "body", "formData": "field"}
+_LOCATIONS: Mapping[str, Location] = {
+    "path": "path", "header": "header", "cookie": "cookie", "body": "body", "formData": "field",
+}  # fmt: skip
 _CALLER_PREFIXES = ("rest", "tools", "mcp")
 # What the HTTP client, the connection or the credential decides; a caller's argument never replaces it.
 RESERVED_HEADERS = frozenset({

@@ -12,9 +12,9 @@ from fairlead.plan.templates import Template
 from fairlead.spec.source import JsonValue
 
 ParameterType: TypeAlias = Literal["string", "integer", "number", "boolean", "array", "object", "any"]
-Location: TypeAlias = Literal["path", "query", "header", "body", "field", "host"]
+Location: TypeAlias = Literal["path", "query", "header", "cookie", "body", "field", "host"]
 """Where a value stands; `body` is all of the body, `field` a named part of it, `host` a part of the address."""
-Placement: TypeAlias = Literal["header", "query", "cookie"]
+Placement: TypeAlias = Literal["header", "query", "cookie", "body"]
 Arguments: TypeAlias = Mapping[str, JsonValue]
 
 

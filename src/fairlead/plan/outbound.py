@@ -16,7 +16,9 @@ from fairlead.spec.model import Authentication as Authored
 from fairlead.spec.source import Path
 
 _REQUIRED = {"bearer": ("token",), "apikey": ("key", "value"), "basic": ("username", "password")}
-_PLACEMENTS: Mapping[str, Placement] = {"header": "header", "query": "query", "cookie": "cookie"}
+_PLACEMENTS: Mapping[str, Placement] = {
+    "header": "header", "query": "query", "cookie": "cookie", "body": "body",
+}  # fmt: skip
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9._-]*")
 
 

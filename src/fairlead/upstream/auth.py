@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,10 +21,11 @@ MASK = "***"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """Headers and query arguments that authenticate; `secrets` are the texts that must never be shown."""
+    """Headers, query arguments and fields of the body that authenticate; `secrets` are never to be shown."""
 
     headers: tuple[tuple[str, Secret], ...] = ()
     query: tuple[tuple[str, Secret], ...] = ()
+    fields: tuple[tuple[str, Secret], ...] = ()
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     _spellings: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
@@ -60,9 +62,11 @@ def bearer(token: Secret, schemes: Sequence[tuple[re.Pattern[str] | None, str]] 
 
 
 def api_key(name: str, value: Secret, placement: str) -> Credential:
-    """An API key under a name of the upstream's choice, in a header, in the query or in a cookie (RFC 6265)."""
+    """An API key under a name of the upstream's choice: in a header, the query, a cookie (RFC 6265) or the body."""
     if placement == "query":
         return Credential(query=((name, value),), secrets=(value,))
+    if placement == "body":
+        return Credential(fields=((name, value),), secrets=(value,))
     if placement == "cookie":
         return Credential(headers=(("Cookie", Secret(_cookie(name, value))),), secrets=(value,))
     if not _HEADER_NAME.fullmatch(name):
@@ -104,7 +108,8 @@ def _spellings_of(value: str) -> set[str]:
     encoded = {quote(value, safe=""), quote(value), quote_plus(value)}
     lower = {_ESCAPE.sub(lambda match: match[0].lower(), text) for text in encoded}
     pair = (base64.b64encode(value.encode()), base64.urlsafe_b64encode(value.encode()))
-    return {value, *encoded, *lower, *(text.decode().rstrip("=") for text in pair)}
+    written = json.dumps(value, ensure_ascii=False)[1:-1]
+    return {value, written, *encoded, *lower, *(text.decode().rstrip("=") for text in pair)}
 
 
 def _masked(value: str) -> str:
