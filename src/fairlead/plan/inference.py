@@ -6,7 +6,7 @@ dialect. `explain` prints the code beside everything a rule supplied. What is am
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -173,7 +173,7 @@ def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> Pla
     left, open_names = list(dict.fromkeys(placeholders)), list(dict.fromkeys(names))
     matched: list[Matched] = []
     tied: list[str] = []
-    for rule, key in (("", str), ("placeholder-case", str.lower), ("placeholder-punctuation", letters)):
+    for rule, key in _SPELLINGS:
         for placeholder in list(left):
             fits = [name for name in open_names if key(name) == key(placeholder)]
             rivals = [other for other in left if key(other) == key(placeholder)]
@@ -193,6 +193,19 @@ def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> Pla
     return PlaceholderMatch(tuple(matched), tuple(left), tuple(dict.fromkeys(tied)))
 
 
+def spelling_rule(placeholder: str, parameter: str) -> str:
+    """The rule by which a route's placeholder fills a parameter; empty when both are spelled alike."""
+    return next((rule for rule, key in _SPELLINGS if key(placeholder) == key(parameter)), "placeholder-position")
+
+
 def letters(name: str) -> str:
     """A name without what spellings differ in: case, and everything but letters and digits."""
     return "".join(filter(str.isalnum, name.lower()))
+
+
+# How names are compared, most exactly first, and the rule that takes them for the same.
+_SPELLINGS: Sequence[tuple[str, Callable[[str], str]]] = (
+    ("", str),
+    ("placeholder-case", str.lower),
+    ("placeholder-punctuation", letters),
+)
