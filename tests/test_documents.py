@@ -30,10 +30,10 @@ def test_every_problem_of_a_document_comes_at_once(tmp_path: Path) -> None:
 
 
 def test_the_shipped_document_has_nothing_to_complain_about() -> None:
-    """The flagship runs without a warning."""
+    """The flagship runs without a warning; what its author left to the rules is counted."""
     done = fairlead("check")
     assert (done.code, done.err) == (0, "")
-    assert done.out == "1 document can run: 2 operations, 2 REST routes, 2 MCP tools.\n"
+    assert done.out == "1 document can run: 2 operations, 2 REST routes, 2 MCP tools; 6 notes (--notes shows them).\n"
 
 
 def test_the_shipped_document_is_the_published_one(seed: Path, shared: Path) -> None:
@@ -238,7 +238,7 @@ def test_a_report_for_programs_names_every_finding(tmp_path: Path) -> None:
     sarif = fairlead("check", "broken.yaml", "--format", "sarif", cwd=tmp_path)
     found = json.loads(listed.out)
     assert (listed.code, sarif.code, listed.err, sarif.err) == (1, 1, "", "")
-    assert found[0].keys() == {"file", "line", "column", "severity", "code", "message"}
+    assert found[0].keys() == {"file", "line", "column", "severity", "code", "message", "remedy", "documentation"}
     (run,) = json.loads(sarif.out)["runs"]
     assert [result["ruleId"] for result in run["results"]] == [each["code"] for each in found]
     assert {rule["id"] for rule in run["tool"]["driver"]["rules"]} == {each["code"] for each in found}

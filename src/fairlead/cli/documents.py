@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -21,10 +21,19 @@ from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.findings import LEFT_OUT
 from fairlead.plan.model import Plan
 from fairlead.plan.selection import select
-from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Position, Severity, did_you_mean, has_errors
+from fairlead.spec.diagnostics import (
+    Diagnostic,
+    DocumentInvalid,
+    Position,
+    Severity,
+    did_you_mean,
+    has_errors,
+    without_notes,
+)
 from fairlead.spec.load import load
 
 SHIPPED_DOCUMENT = "qovery-organization-event.yaml"
+_COLOURS: Mapping[Severity, str] = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +102,16 @@ def files_of(choice: Choice) -> list[Path]:
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
-    """Print diagnostics to standard error, one line each, coloured on a terminal."""
-    for diagnostic in diagnostics:
+    """Print errors and warnings to standard error, one line each, coloured on a terminal."""
+    for diagnostic in without_notes(diagnostics):
         print_diagnostic(diagnostic)
 
 
 def print_diagnostic(diagnostic: Diagnostic) -> None:
     """Print one to standard error."""
-    is_error, code = diagnostic.severity is Severity.ERROR, diagnostic.code
-    label = click.style(code, fg="red" if is_error else "yellow") if colours(sys.stderr) else code
-    severity = "" if is_error else f"{diagnostic.severity} "
+    code = diagnostic.code
+    label = click.style(code, fg=_COLOURS[diagnostic.severity]) if colours(sys.stderr) else code
+    severity = "" if diagnostic.severity is Severity.ERROR else f"{diagnostic.severity} "
     click.echo(f"{escaped(str(diagnostic.position))} {severity}{label}: {escaped(diagnostic.message)}", err=True)
 
 

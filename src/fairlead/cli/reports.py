@@ -15,21 +15,29 @@ import click
 from fairlead.cli.documents import print_diagnostic
 from fairlead.cli.environment import colours
 from fairlead.cli.terminal import escaped
-from fairlead.spec.diagnostics import Diagnostic, Position, Severity
+from fairlead.spec.diagnostic_codes import CODES, documentation
+from fairlead.spec.diagnostics import CodeName, Diagnostic, Position
 from fairlead.spec.source import MAX_BYTES, JsonValue
 
-_WIDEST = 160
+_WIDEST, _MARGIN = 160, 6
 # Reports end up in the logs of other people's machines, so a line that may hold a secret is not shown.
 _MAY_HOLD_SECRET = re.compile(r"(?i)(token|password|secret|value|key)['\"]?\s*:\s*['\"]?[^\s'\"{]")
 
 
 def print_text(diagnostics: Sequence[Diagnostic]) -> None:
-    """One line for each finding, and below it the line of the document with a caret; to standard error."""
+    """One line for each finding, below it the line of the document with a caret; to standard error.
+
+    What to do about a code stands below the first finding that has it.
+    """
     coloured = colours(sys.stderr)
+    told: set[CodeName] = set()
     for found in diagnostics:
         print_diagnostic(found)
         for line in _excerpt(found.position):
             click.echo(click.style(line, dim=True) if coloured else line, err=True)
+        if found.code not in told:
+            told.add(found.code)
+            click.echo(f"{' ' * _MARGIN} = {CODES[found.code].remedy}", err=True)
 
 
 def print_json(diagnostics: Sequence[Diagnostic]) -> None:
@@ -38,6 +46,7 @@ def print_json(diagnostics: Sequence[Diagnostic]) -> None:
         {
             "file": found.position.file, "line": found.position.line, "column": found.position.column,
             "severity": str(found.severity), "code": found.code, "message": found.message,
+            "remedy": CODES[found.code].remedy, "documentation": documentation(found.code),
         }
         for found in diagnostics
     ])  # fmt: skip
@@ -45,7 +54,7 @@ def print_json(diagnostics: Sequence[Diagnostic]) -> None:
 
 def print_sarif(diagnostics: Sequence[Diagnostic]) -> None:
     """The findings as SARIF 2.1.0, to standard output."""
-    rules: list[JsonValue] = [{"id": code} for code in dict.fromkeys(found.code for found in diagnostics)]
+    rules: list[JsonValue] = [_rule(code) for code in dict.fromkeys(found.code for found in diagnostics)]
     driver: dict[str, JsonValue] = {"name": "fairlead", "rules": rules}
     results: list[JsonValue] = [_result(found) for found in diagnostics]
     _print(
@@ -62,13 +71,28 @@ PRINTERS: Mapping[str, Callable[[Sequence[Diagnostic]], None]] = {
 }  # fmt: skip
 
 
+def _rule(name: CodeName) -> dict[str, JsonValue]:
+    code, place = CODES[name], documentation(name)
+    first, _, _ = code.meaning.partition(". ")
+    return {
+        "id": name,
+        "shortDescription": {"text": f"{first.removesuffix('.')}."},
+        "fullDescription": {"text": code.meaning},
+        # Not `helpUri`, which has to be absolute: nobody knows where the project's pages are read.
+        "help": {"text": f"{code.remedy} See {place}.", "markdown": f"{code.remedy} See `{place}`."},
+        "defaultConfiguration": {"level": str(code.severity)},
+        "properties": {"documentation": place},
+    }
+
+
 def _result(found: Diagnostic) -> dict[str, JsonValue]:
     region: dict[str, JsonValue] = {"startLine": found.position.line, "startColumn": found.position.column}
     file = Path(found.position.file)
     address = file.as_uri() if file.is_absolute() else quote(file.as_posix())
     place: dict[str, JsonValue] = {"artifactLocation": {"uri": address}, "region": region}
-    level = "error" if found.severity is Severity.ERROR else "warning"
     message: dict[str, JsonValue] = {"text": found.message}
+    # The severities have the names of SARIF's levels.
+    level = str(found.severity)
     return {"ruleId": found.code, "level": level, "message": message, "locations": [{"physicalLocation": place}]}
 
 
@@ -85,7 +109,7 @@ def _excerpt(position: Position) -> list[str]:
     shown = before + escaped(text[position.column - 1 : start + _WIDEST])
     if not shown.strip():
         return []
-    number = f"{position.line:>6}"
+    number = f"{position.line:>{_MARGIN}}"
     return [f"{number} | {shown.rstrip()}", f"{' ' * len(number)} | {' ' * len(before)}^"]
 
 

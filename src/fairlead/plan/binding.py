@@ -203,10 +203,10 @@ def _pair_route(
         pairs[found.placeholder] = found.parameter
         if found.rule:
             message = f"`{{{found.placeholder}}}` of the route fills `{found.parameter}`"
-            findings.inferred(found.rule, exposure.name, message)
+            findings.inferred((*exposure.at[:-2], "path"), found.rule, exposure.name, message)
         if found.rule == "placeholder-position":
             message = f"`{{{found.placeholder}}}` matches `{found.parameter}` by its position only; spell them alike"
-            findings.warning(exposure.at, found.rule, message)
+            findings.warning(exposure.at, "placeholder-position", message)
     for placeholder in match.tied:
         message = f"`{{{placeholder}}}` fits several of {', '.join(f'`{name}`' for name in paths)}; spell it like one"
         findings.error(exposure.at, "ambiguous-placeholder", message)

@@ -44,14 +44,14 @@ def read_body(
     form = [item for item in inputs if item.form]
     if form:
         kind: BodyKind = "multipart" if any(_is_file(item) for item in form) else "form"
-        findings.inferred("form-body", operation.name, f"its `in: formData` inputs are the fields of a {kind} body")
+        findings.inferred(at, "form-body", operation.name, f"the `in: formData` inputs are the fields of a {kind} body")
         return ReadBody(Body(kind=kind), _as_fields(inputs))
     if len(entities) > 1:
-        findings.inferred("body-fields", operation.name, "its `in: body` inputs are the fields of a JSON object")
+        findings.inferred(at, "body-fields", operation.name, "the `in: body` inputs are the fields of a JSON object")
         return ReadBody(Body(kind="json"), _as_fields(inputs))
     if not entities and operation.method in _WRITES:
         name = next(name for name in ("body", "requestBody", "request_body") if not _has(inputs, name))
-        findings.inferred("undeclared-body", operation.name, f"`{name}` is optional and sent as the JSON body")
+        findings.inferred(at, "undeclared-body", operation.name, f"`{name}` is optional and sent as the JSON body")
         added = Declared(
             name=name,
             location="body",

@@ -53,7 +53,7 @@ class Calls:
         alike = [name for name in self.consumed if letters(name) == letters(call)]
         if len(alike) != 1:
             return ()
-        self.findings.inferred("call-spelling", use.name, f"`{call}` is `{alike[0]}`")
+        self.findings.inferred((*use.at, "call"), "call-spelling", use.name, f"`{call}` is `{alike[0]}`")
         return self.consumed[alike[0]]
 
     def _meant(self, call: str, entries: Sequence[ConsumedEntry], use: Use) -> ConsumedEntry:

@@ -161,14 +161,14 @@ class _Compiler:
                 message = f"the tool `{authored.name}` is already exposed on line {line}; rename one of them"
                 self.findings.error((*here, "name"), "duplicate-tool", message)
                 continue
-            self.tools[authored.name] = (self._tool(authored, bound.operation), here)
+            self.tools[authored.name] = (self._tool(authored, bound.operation, here), here)
 
-    def _tool(self, authored: ExposedTool, operation: Operation) -> Tool:
+    def _tool(self, authored: ExposedTool, operation: Operation, at: Path) -> Tool:
         aliases = safe_aliases(parameter.name for parameter in operation.parameters)
         for name, alias in aliases.items():
             if name != alias:
                 message = f"`{name}` is `{alias}` in the tool's schema"
-                self.findings.inferred("safe-alias", authored.name, message)
+                self.findings.inferred(at, "safe-alias", authored.name, message)
         hints, by_method = authored.hints, operation.semantics
         read_only = by_method.read_only if hints.read_only is None else hints.read_only
         destructive = by_method.destructive if hints.destructive is None else hints.destructive
@@ -201,10 +201,11 @@ class _Compiler:
         entry = self.calls.find(authored.call, use)
         if entry is None:
             return None
-        if not authored.input_parameters and not exposure.extra_inputs:
-            message = f"its inputs are those of `{entry.authored.name}`"
-            self.findings.inferred("inherited", exposure.name, message)
         bound = bind(exposure, entry, self.pins, self.findings)
+        taken = [each for each in bound.operation.parameters if each.rule != "unused-placeholder"]
+        if taken and not authored.input_parameters and not exposure.extra_inputs:
+            message = f"the inputs are those of `{entry.authored.name}`"
+            self.findings.inferred(exposure.at, "inherited", exposure.name, message)
         # By what it says rather than by equality, which takes `true` for `1`.
         operation = self.operations.setdefault(repr(bound.operation), bound.operation)
         return Bound(operation, bound.route)

@@ -72,9 +72,13 @@ def _upstream(
         findings.warning((*at, "type"), "unsupported-type", message)
     variables = {name: binds.get(name) or environment_variable(name) or name for name in base.variables}
     for name, variable in variables.items():
-        findings.inferred("address-variable", api.namespace, f"`{{{name}}}` of the address is the variable {variable}")
+        rule = "bind-variable" if name in binds else "address-variable"
+        message = f"`{{{name}}}` of the address is the variable {variable}"
+        findings.inferred((*at, "baseUri"), rule, api.namespace, message)
     for name in base.labels:
-        findings.inferred("host-label", api.namespace, f"`{{{name}}}` of the address is a required parameter")
+        if not any(parameter.name == name for parameter in api.input_parameters):
+            message = f"`{{{name}}}` of the address is a required parameter"
+            findings.inferred((*at, "baseUri"), "host-label", api.namespace, message)
     for name in base.pinned:
         message = f"`{name}` decides whom the credential goes to: give it with `--pin {name}=…`, or `--upstream URL`"
         findings.warning((*at, "baseUri"), "placeholder-address", message)
@@ -159,16 +163,24 @@ class _Reading:
             if not any(item.name == name and item.location == "path" for item in inputs):
                 inputs.append(_undeclared(name, self.resource))
                 message = f"`{name}` is a required string, because the path `{path.text}` has `{{{name}}}`"
-                self.findings.inferred("undeclared-placeholder", self.operation.name, message)
+                self.findings.inferred(self._path_of(name), "undeclared-placeholder", self.operation.name, message)
         inputs += [_host(name) for name in hosts if not any(item.name == name for item in inputs)]
         return inputs
+
+    def _path_of(self, placeholder: str) -> Path:
+        """Where the part of the path stands that has a placeholder."""
+        for text, at in ((self.operation.path, self.at), (self.resource.path, self.at[:-2])):
+            if placeholder in parse_path(text or "").names:
+                return (*at, "path")
+        return (*self.at[:-4], "baseUri")
 
     def _fixed_headers(self) -> Iterator[Declared]:
         """The headers that the API wants with every call; one that takes a variable is a credential's or nobody's."""
         for name, value in self.api.headers.items():
             fixed = InputParameter.model_validate({"name": name, "in": "header", "value": value})
             if "{{" not in value and not self._is_reserved(fixed):
-                self.findings.inferred("fixed-header", self.api.namespace, f"`{name}: {value}` is sent with every call")
+                at, message = (*self.at[:-4], "headers", name), f"`{name}: {value}` is sent with every call"
+                self.findings.inferred(at, "fixed-header", self.api.namespace, message)
                 yield replace(declared_input(fixed), rule="fixed-header")
 
     def _is_reserved(self, parameter: InputParameter) -> bool:

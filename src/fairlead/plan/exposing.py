@@ -29,5 +29,5 @@ def exposed_adapters(document: Document, findings: Findings) -> list[Adapter]:
     if not tools:
         return []
     message = f"every operation is a route and a tool, {len(tools)} of them"
-    findings.inferred("exposed-as-consumed", document.info.label or "the document", message)
+    findings.inferred(("capability",), "exposed-as-consumed", document.info.label or "the document", message)
     return [Adapter(type="rest", resources=resources), Adapter(type="mcp", tools=tools)]

@@ -6,7 +6,7 @@ dialect. `explain` prints the code beside everything a rule supplied. What is am
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -35,8 +35,8 @@ RULES: Mapping[str, str] = {
     "exposed-as-consumed": "a document that exposes nothing exposes what it consumes",
     "fixed-header": "`headers` of a consumed API are sent with every call",
     "host-label": "a placeholder of the address before its domain is a required parameter, one label of the host",
-    "address-variable": "a placeholder of the address in capitals, or of a bind, is an environment variable",
-    "bind-variable": "`{{env.KEY}}` and `{{KEY}}` are the bind KEY, an environment variable",
+    "address-variable": "a placeholder of the address in capitals is an environment variable",
+    "bind-variable": "`{{env.KEY}}`, `{{KEY}}` and `{KEY}` in an address are the bind KEY, an environment variable",
     "unbound-variable": "a variable of an authentication that no bind has is an environment variable",
     "call-spelling": "a `call` that differs from an operation in case and punctuation only means it",
     "secret-required": "a secret that does not resolve is refused, with its variable's name",
@@ -175,7 +175,7 @@ def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> Pla
     left, open_names = list(dict.fromkeys(placeholders)), list(dict.fromkeys(names))
     matched: list[Matched] = []
     tied: list[str] = []
-    for rule, key in (("", str), ("placeholder-case", str.lower), ("placeholder-punctuation", letters)):
+    for rule, key in _SPELLINGS:
         for placeholder in list(left):
             fits = [name for name in open_names if key(name) == key(placeholder)]
             rivals = [other for other in left if key(other) == key(placeholder)]
@@ -195,6 +195,19 @@ def match_placeholders(placeholders: Sequence[str], names: Sequence[str]) -> Pla
     return PlaceholderMatch(tuple(matched), tuple(left), tuple(dict.fromkeys(tied)))
 
 
+def spelling_rule(placeholder: str, parameter: str) -> str:
+    """The rule by which a route's placeholder fills a parameter; empty when both are spelled alike."""
+    return next((rule for rule, key in _SPELLINGS if key(placeholder) == key(parameter)), "placeholder-position")
+
+
 def letters(name: str) -> str:
     """A name without what spellings differ in: case, and everything but letters and digits."""
     return "".join(filter(str.isalnum, name.lower()))
+
+
+# How names are compared, most exactly first, and the rule that takes them for the same.
+_SPELLINGS: Sequence[tuple[str, Callable[[str], str]]] = (
+    ("", str),
+    ("placeholder-case", str.lower),
+    ("placeholder-punctuation", letters),
+)

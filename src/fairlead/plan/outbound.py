@@ -80,7 +80,7 @@ def _variables(
             if bound is None and (bound := environment_variable(variable)):
                 message = f"no bind has `{variable}`, so it is the environment variable {bound}"
                 findings.warning((*at, key), "unbound-variable", message + did_you_mean(variable, sorted(binds)))
-                findings.inferred("unbound-variable", where, message)
+                findings.inferred((*at, key), "unbound-variable", where, message)
             if bound is None:
                 message = f"no bind has the key `{variable}`{did_you_mean(variable, sorted(binds))}"
                 findings.error((*at, key), "unknown-variable", message)

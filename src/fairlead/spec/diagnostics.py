@@ -6,15 +6,34 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from fairlead.errors import FairleadError
 
+# Every code that a finding can have: the type checker refuses any other. `spec/diagnostic_codes.py` explains each.
+CodeName: TypeAlias = Literal[
+    "address-variable", "ambiguous-placeholder", "bad-address", "bad-link", "bad-pattern", "bad-scheme", "bad-scope",
+    "bad-tool-name", "body-fields", "call-spelling", "duplicate-key", "duplicate-operation", "duplicate-route",
+    "duplicate-tool", "empty-document", "exposed-as-consumed", "form-body", "host-label", "inherited", "key-not-text",
+    "literal-secret", "long-tool-name", "lost-placeholder", "misplaced-authentication", "missing-import", "missing-key",
+    "no-address", "no-capability", "not-utf8", "nothing-exposed", "out-of-range", "overlay-action", "overlay-target",
+    "placeholder-address", "placeholder-case", "placeholder-position", "placeholder-punctuation",
+    "refused-call", "reserved-header", "several-authentications", "several-documents", "shadowed-input", "too-deep",
+    "too-large", "unbound-variable", "undeclared-body", "undeclared-placeholder", "unknown-alias", "unknown-call",
+    "unknown-input", "unknown-key", "unknown-parameter", "unknown-value", "unknown-variable", "unplaced-input",
+    "unreadable-file", "unserved-adapter", "unsupported-authentication", "unsupported-body", "unsupported-header",
+    "unsupported-location", "unsupported-mapping", "unsupported-placement", "unsupported-steps", "unsupported-type",
+    "unsupported-validation", "unsupported-value", "unused-input", "unused-placeholder", "wrong-type", "yaml-syntax",
+    "yaml-tag",
+]  # fmt: skip
+
 
 class Severity(StrEnum):
-    """An error stops the document from running; a warning does not."""
+    """An error stops the document from running; a warning does not; a note says what was inferred."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +50,10 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
-    """One finding about a document; `code` is stable and listed in docs/diagnostics.md."""
+    """One finding about a document; `code` is stable, and `spec/diagnostic_codes.py` says what it means."""
 
     position: Position
-    code: str
+    code: CodeName
     message: str
     severity: Severity = Severity.ERROR
 
@@ -60,6 +79,11 @@ def in_file_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
     """Whether any of them stops the document from running."""
     return any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+
+
+def without_notes(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """The errors and warnings: what whoever only runs the document should know."""
+    return tuple(diagnostic for diagnostic in diagnostics if diagnostic.severity is not Severity.NOTE)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

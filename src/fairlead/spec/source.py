@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 import yaml
 
-from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Position
+from fairlead.spec.diagnostics import CodeName, Diagnostic, DocumentInvalid, Position
 
 JsonValue: TypeAlias = "bool | int | float | str | list[JsonValue] | dict[str, JsonValue] | None"
 Path: TypeAlias = tuple[str | int, ...]
@@ -49,6 +49,16 @@ class Source:
     keys: Mapping[Path, Position]
     values: Mapping[Path, Position]
     diagnostics: tuple[Diagnostic, ...] = ()
+
+    def has(self, path: Path) -> bool:
+        """Whether there is a value at `path`."""
+        value = self.value
+        try:
+            for part in path:
+                value = value[part]  # type: ignore[index]
+        except (LookupError, TypeError):
+            return False
+        return True
 
     def key_position(self, path: Path) -> Position:
         """Where the key at `path` stands; the nearest parent's place when it is not in the file."""
@@ -113,7 +123,7 @@ def parse(data: bytes, name: str) -> Source:
     return Source(name, text, builder.root, builder.keys, builder.values, tuple(builder.diagnostics))
 
 
-def _refused(position: Position, code: str, message: str) -> DocumentInvalid:
+def _refused(position: Position, code: CodeName, message: str) -> DocumentInvalid:
     return DocumentInvalid([Diagnostic(position=position, code=code, message=message)])
 
 
