@@ -227,7 +227,6 @@ def test_true_and_one_are_different_operations(tmp_path: Path) -> None:
         ({"inputs": "[{name: Authorization, in: header}]"}, "reserved-header"),
         ({"inputs": "[{name: day, in: path}]"}, "unplaced-input"),
         ({"with_": "{deepth: rest.depth}"}, "unknown-input"),
-        ({"with_": "{depth: '{{env.DEPTH}}'}"}, "unsupported-value"),
         ({"inputs": "[{name: day, in: query, x-fairlead-pattern: '(?<x'}]"}, "bad-pattern"),
         ({"inputs": "[{name: day, in: environment}]"}, "unsupported-location"),
         ({"route": "/v1/{stationId}/{nothing}/x"}, "unused-placeholder"),

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from fairlead.app.bound_keys import bound_secrets
 from fairlead.app.options import VERSION, ServeOptions
 from fairlead.app.ports import SandboxServing, sandbox_serving
 from fairlead.app.upstreams import demo_secrets, operations_of
@@ -102,7 +103,8 @@ class Equipment:
 
 def settings_for(plans: Sequence[Plan], settings: Settings, *, sandbox: bool) -> Settings:
     """The settings with every secret that there is for plans: in front of the sandbox its own token."""
-    return replace(settings, secrets={**settings.secrets, **demo_secrets(plans)}) if sandbox else settings
+    demo = demo_secrets(plans) if sandbox else {}
+    return replace(settings, secrets={**settings.secrets, **bound_secrets(plans), **demo})
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fairlead.app.checks import refuse_open_bind
 from fairlead.app.equipment import Equipment
 from fairlead.app.options import VERSION, ServeOptions
-from fairlead.app.upstreams import called_upstreams, variables_of
+from fairlead.app.upstreams import variables_of
 from fairlead.expose.caller_tokens import CallerTokens
 from fairlead.expose.connect import client_name, stdio_client
 from fairlead.expose.connection import Handler, answering
@@ -72,5 +72,6 @@ async def surface_of(
 
 def stdio_configuration(options: ServeOptions, *, public: bool) -> str:
     """The configuration of an MCP client that starts the same tools itself; `public` is for strangers to read."""
-    variables = [] if options.sandbox else [name for up in called_upstreams(options.plans) for name in variables_of(up)]
+    # What is in a file needs no variable.
+    variables = [] if options.sandbox else [name for name in variables_of(options.plans) if "#" not in name]
     return stdio_client(client_name(options.plans), options.public_command if public else options.command, variables)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
 from fairlead.archive.contract import BASE_URI
-from fairlead.engine.credentials import missing_variables, resolve_credential
+from fairlead.engine.credentials import call_variables, credential_variables, missing_variables, resolve_credential
+from fairlead.engine.environment import settled_call
 from fairlead.engine.execute import Runnable, runnable
 from fairlead.engine.pins import check_pins
 from fairlead.errors import ConfigurationError, UpstreamUnreachable
@@ -34,7 +36,7 @@ def operations_of(
     An upstream without a usable address fails with each of its calls, unless there is no other one (dialect R11).
     """
     upstreams = called_upstreams(plans)
-    _refuse_missing_variables(upstreams, settings.secrets, stand_in=upstream is None)
+    _refuse_missing_variables(plans, settings.secrets, stand_in=upstream is None)
     for plan in plans:
         for operation in plan.operations:
             check_pins(operation)
@@ -52,11 +54,13 @@ def operations_of(
 
     def ready(operation: Operation) -> Runnable:
         up = operation.call.upstream
+        settled = settled_call(operation.call, settings.secrets)
+        own = credentials[up]
+        credential = replace(own, secrets=(*own.secrets, *settled.secrets)) if settled.secrets else own
+        made = operation if settled.call is operation.call else replace(operation, call=settled.call)
         if up in unusable:
-            call = _refusing(unusable[up])
-            return runnable(operation, base="http://nowhere.invalid", credential=credentials[up], call=call)
-        call = way(operation, bases[up], credentials[up])
-        return runnable(operation, base=bases[up], credential=credentials[up], call=call)
+            return runnable(made, base="http://nowhere.invalid", credential=credential, call=_refusing(unusable[up]))
+        return runnable(made, base=bases[up], credential=credential, call=way(operation, bases[up], own))
 
     return {operation: ready(operation) for plan in plans for operation in plan.operations}
 
@@ -66,17 +70,23 @@ def called_upstreams(plans: Sequence[Plan]) -> tuple[Upstream, ...]:
     return tuple(dict.fromkeys(operation.call.upstream for plan in plans for operation in plan.operations))
 
 
-def variables_of(upstream: Upstream) -> tuple[str, ...]:
-    """The environment variables an upstream's credential is made of."""
-    return tuple(upstream.authentication.variables.values()) if upstream.authentication else ()
+def variables_of(plans: Sequence[Plan]) -> tuple[str, ...]:
+    """The environment variables that the calls of plans need, each once."""
+    calls = [operation.call for plan in plans for operation in plan.operations]
+    return tuple(dict.fromkeys(name for call in calls for name in call_variables(call)))
 
 
-def _refuse_missing_variables(upstreams: Sequence[Upstream], secrets: Mapping[str, Secret], *, stand_in: bool) -> None:
-    missing = list(dict.fromkeys(name for up in upstreams for name in missing_variables(up, secrets)))
+def _refuse_missing_variables(plans: Sequence[Plan], secrets: Mapping[str, Secret], *, stand_in: bool) -> None:
+    missing = missing_variables(variables_of(plans), secrets)
     if not missing:
         return
-    lacking = [up for up in upstreams if missing_variables(up, secrets)]
-    remedy = f"Type `export {' '.join(f'{name}=…' for name in missing)}` with your key{'s' * (len(missing) > 1)}"
+    upstreams = called_upstreams(plans)
+    calls = [operation.call for plan in plans for operation in plan.operations]
+    lacking = dict.fromkeys(call.upstream for call in calls if missing_variables(call_variables(call), secrets))
+    exported = [name for name in missing if "#" not in name]
+    remedy = f"Type `export {' '.join(f'{name}=…' for name in exported)}` with your key{'s' * (len(exported) > 1)}"
+    if not exported:
+        remedy = "Write what stands after the `#` into the file before it"
     if stand_in and all(up.base == BASE_URI for up in upstreams):
         remedy += ", or try the stand-in with `--sandbox`"
     raise ConfigurationError(
@@ -155,4 +165,5 @@ def _without_user(address: str) -> str:
 
 def demo_secrets(plans: Sequence[Plan]) -> dict[str, Secret]:
     """The sandbox's token under every variable the plans' credentials read."""
-    return {name: Secret(DEMO_TOKEN) for upstream in called_upstreams(plans) for name in variables_of(upstream)}
+    names = [name for upstream in called_upstreams(plans) for name in credential_variables(upstream)]
+    return {name: Secret(DEMO_TOKEN) for name in names}

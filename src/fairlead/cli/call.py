@@ -15,9 +15,10 @@ from fairlead.cli.environment import settings
 from fairlead.cli.serve import refuse_foreign_sandbox
 from fairlead.cli.terminal import escaped, say
 from fairlead.engine.arguments import argument_check, unknown_argument
-from fairlead.engine.credentials import missing_variables
+from fairlead.engine.credentials import call_variables, missing_variables
 from fairlead.errors import ArgumentFault, FairleadError
 from fairlead.plan.model import Arguments, Operation, Plan
+from fairlead.settings import Secret
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.source import JsonValue
 
@@ -65,6 +66,10 @@ def call(
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None
     options = ServeOptions(plans=plans, settings=settings(), upstream=upstream, sandbox=stand_in)
     if offline:
+        from fairlead.app.bound_keys import bound_secrets
+
+        known = {**options.settings.secrets, **bound_secrets(plans)}
+        options = replace(options, settings=replace(options.settings, secrets=known))
         _print_request(options, chosen, given)
         return
     result = run(_execute(options, chosen, given))
@@ -125,7 +130,7 @@ def _print_request(options: ServeOptions, operation: Operation, given: Arguments
     click.echo(f"{request.method} {_masked_query(target, request.url)}")
     for name, value in request.headers:
         click.echo(f"{name}: {shown.get(name, value)}")
-    missing = () if options.sandbox else missing_variables(operation.call.upstream, options.settings.secrets)
+    missing = () if options.sandbox else missing_variables(call_variables(operation.call), options.settings.secrets)
     if missing:
         message = f"{', '.join(missing)} is not set; what stands for it above is a placeholder."
         say(message, err=True, colour="yellow")
@@ -137,7 +142,9 @@ def _offline_runnable(options: ServeOptions, operation: Operation) -> Runnable:
     from fairlead.app.upstreams import demo_secrets, operations_of
 
     # Nothing is sent, so a key that is not set is no reason to refuse: the sandbox's stands in, masked.
-    own, demo = options.settings.secrets, demo_secrets(options.plans)
+    calls = [each.call for plan in options.plans for each in plan.operations]
+    hidden = {name: Secret("HIDDEN") for call in calls for name in call.environment}
+    own, demo = {**options.settings.secrets, **hidden}, demo_secrets(options.plans)
     chosen = replace(options.settings, secrets={**own, **demo} if options.sandbox else {**demo, **own})
 
     async def nowhere(_request: UpstreamRequest) -> UpstreamResponse:

@@ -28,6 +28,7 @@ from fairlead.plan.model import (
     UpstreamCall,
     UpstreamInput,
 )
+from fairlead.plan.variables import environment_of
 
 # Where a parameter comes from, by the rule that supplied it; `{}` is the name of the input that it fills.
 _ORIGINS: Mapping[str, str] = {
@@ -133,8 +134,10 @@ def _rules(item: UpstreamInput, required: Collection[str]) -> Iterator[str]:
     yield item.rule
     if item.location == "path":
         yield "placeholder"
-    elif not isinstance(item.supply, Constant) and not (
-        isinstance(item.supply, Argument) and item.supply.name in required
+    elif (
+        not isinstance(item.supply, Constant)
+        and item.rule != "operator-variable"
+        and not (isinstance(item.supply, Argument) and item.supply.name in required)
     ):
         yield "absent-argument"
 
@@ -149,7 +152,9 @@ def _supply(supply: Supply) -> str:
         return f"from {supply.name}"
     if isinstance(supply, Constant):
         return f"always {json.dumps(supply.value, ensure_ascii=False)}"
-    return f"from a text with {', '.join(supply.variables)}"
+    own = environment_of(supply.variables)
+    names = [name for name in supply.variables if name.removeprefix("\0") not in own]
+    return f"from a text with {', '.join([*names, *(f'the environment variable {name}' for name in own)])}"
 
 
 def _authentication_lines(authentication: Authentication | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from urllib.parse import quote_plus, urlencode
 from xml.sax.saxutils import escape
@@ -81,6 +81,24 @@ def _rendered(
     if isinstance(template, Mapping):
         return {key: value for key, part in template.items() for value in _present(part, given)}
     return [value for part in template for value in _present(part, given)]
+
+
+def settled_body(body: Body, values: Mapping[str, str]) -> Body:
+    """The body with some of its template's variables already replaced, spelled as an argument would be."""
+    if body.template is None:
+        return body
+    return replace(body, template=_settled(body.template, values, _SPELLED.get(body.kind, text_of)))
+
+
+def _settled(
+    template: BodyTemplate, values: Mapping[str, str], spelled: Callable[[JsonValue], str] = text_of
+) -> BodyTemplate:
+    if isinstance(template, Template):
+        filled = template.with_values({name: spelled(value) for name, value in values.items()})
+        return filled if filled.variables else Constant(filled.literals[0])
+    if isinstance(template, Mapping):
+        return {key: _settled(part, values) for key, part in template.items()}
+    return tuple(_settled(part, values) for part in template) if isinstance(template, tuple) else template
 
 
 def _present(template: BodyTemplate, given: Mapping[str, JsonValue]) -> list[JsonValue]:

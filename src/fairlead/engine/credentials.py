@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from fairlead.errors import ConfigurationError
-from fairlead.plan.model import Authentication, Upstream
+from fairlead.plan.model import Authentication, Upstream, UpstreamCall
 from fairlead.plan.templates import Template
 from fairlead.settings import Secret
 from fairlead.upstream.auth import Credential, api_key, basic, bearer
 
 
-def missing_variables(upstream: Upstream, secrets: Mapping[str, Secret]) -> tuple[str, ...]:
-    """The environment variables an upstream's credential needs and the environment lacks, in order."""
-    if upstream.authentication is None:
-        return ()
-    needed = dict.fromkeys(upstream.authentication.variables.values())
-    return tuple(name for name in needed if name not in secrets or not secrets[name].reveal().strip())
+def credential_variables(upstream: Upstream) -> tuple[str, ...]:
+    """The environment variables an upstream's credential is made of."""
+    return tuple(upstream.authentication.variables.values()) if upstream.authentication else ()
+
+
+def call_variables(call: UpstreamCall) -> tuple[str, ...]:
+    """The environment variables without which a call cannot be made: its credential's, its inputs' and its body's."""
+    return tuple(dict.fromkeys((*credential_variables(call.upstream), *call.environment)))
+
+
+def missing_variables(needed: Iterable[str], secrets: Mapping[str, Secret]) -> tuple[str, ...]:
+    """Those of the variables that the environment lacks, in order, each once."""
+    names = dict.fromkeys(needed)
+    return tuple(name for name in names if name not in secrets or not secrets[name].reveal().strip())
 
 
 def resolve_credential(upstream: Upstream, secrets: Mapping[str, Secret]) -> Credential:
@@ -24,7 +32,7 @@ def resolve_credential(upstream: Upstream, secrets: Mapping[str, Secret]) -> Cre
 
     Raises ConfigurationError, naming every variable that is missing; an empty credential is never sent.
     """
-    missing = missing_variables(upstream, secrets)
+    missing = missing_variables(credential_variables(upstream), secrets)
     if missing:
         names = " and ".join(missing)
         verb = "is" if len(missing) == 1 else "are"

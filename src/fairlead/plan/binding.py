@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fairlead.plan.bodies import variables_of
 from fairlead.plan.consumed import ConsumedEntry
 from fairlead.plan.findings import Findings
 from fairlead.plan.inference import (
@@ -33,6 +34,7 @@ from fairlead.plan.model import (
 )
 from fairlead.plan.pins import Pins, Supplied, pinned_supply
 from fairlead.plan.templates import Template
+from fairlead.plan.variables import environment_of
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.model import Exposed, InputParameter
 from fairlead.spec.model import PageLink as AuthoredPageLink
@@ -90,6 +92,7 @@ def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Finding
             inputs=tuple(_input(declared, supply, rule, fixed) for declared, supply, rule in supplies),
             body=entry.body,
             raw_format=entry.authored.output_raw_format,
+            environment=_environment(entry, supplies),
         ),
         semantics=method_semantics(entry.authored.method),
         pins=tuple(fixed.values()),
@@ -140,10 +143,10 @@ def _supplies(
     for declared in entry.inputs:
         key = declared.name if declared.name in given else _key_like(declared.name, given)
         if key is not None:
-            supply = read_supply(given.pop(key), (exposure.namespace,))  # type: ignore[arg-type]
+            supply = read_supply(given.pop(key), (exposure.namespace,), entry.binds)  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
         elif declared.authored is not None and declared.authored.value is not None:
-            supply = read_supply(declared.authored.value, (exposure.namespace,))  # type: ignore[arg-type]
+            supply = read_supply(declared.authored.value, (exposure.namespace,), entry.binds)  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
         elif not own or declared.name in own or declared.required:
             supplied.append((declared, Argument(declared.name), declared.rule))
@@ -158,10 +161,21 @@ def _key_like(name: str, given: Mapping[str, object]) -> str | None:
     return next((key for key in given if same_name(key, name)), None)
 
 
+def _environment(entry: ConsumedEntry, supplies: Sequence[Supplied]) -> tuple[str, ...]:
+    """The variables of the environment in the inputs of a call and in its body."""
+    names = [name for _, supply, _ in supplies if isinstance(supply, Template) for name in supply.variables]
+    if entry.body is not None and entry.body.template is not None:
+        names += variables_of(entry.body.template)
+    return environment_of(names)
+
+
 def _supply_rule(supply: Supply) -> str:
     if isinstance(supply, Argument):
         return "caller-argument"
-    return "template-value" if isinstance(supply, Template) else "literal-value"
+    if isinstance(supply, Template):
+        own = environment_of(supply.variables)
+        return "operator-variable" if len(own) == len(set(supply.variables)) else "template-value"
+    return "literal-value"
 
 
 def _parameters(supplies: Sequence[Supplied], own: Mapping[str, InputParameter]) -> dict[str, Parameter]:
@@ -176,6 +190,8 @@ def _parameters(supplies: Sequence[Supplied], own: Mapping[str, InputParameter])
             parameters.setdefault(supply.name, parameter_of(supply.name, source, declared.location, rule))
         elif isinstance(supply, Template):
             for variable in supply.variables:
+                if environment_of([variable]):
+                    continue
                 made = Parameter(name=variable, type="string", location="query", required=True, rule="template-value")
                 if variable in own:
                     made = parameter_of(variable, declared_input(own[variable]), "query", "declared")

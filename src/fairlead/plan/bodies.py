@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import TypeAlias, cast
 
 from fairlead.plan.findings import Findings
-from fairlead.plan.inference import Declared, caller_name
+from fairlead.plan.inference import Declared, read_template
 from fairlead.plan.model import Argument, Body, BodyKind, BodyTemplate, Constant
-from fairlead.plan.templates import Template, parse_template
+from fairlead.plan.templates import Template
+from fairlead.plan.variables import environment_of
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.model import ConsumedOperation
 from fairlead.spec.source import JsonValue, Path
@@ -30,16 +31,19 @@ class ReadBody:
     refused: bool = False
 
 
+# The words before a dot that mean the caller, and the variables of the environment by their names in the document.
+Known: TypeAlias = tuple[Collection[str], Mapping[str, str]]
+
+
 def read_body(
-    operation: ConsumedOperation, inputs: Sequence[Declared], prefixes: Collection[str], at: Path, findings: Findings
+    operation: ConsumedOperation, inputs: Sequence[Declared], known: Known, at: Path, findings: Findings
 ) -> ReadBody:
     """The body that an operation's `body` block, or else its inputs, make.
 
-    `prefixes` are the words before a dot that mean the caller. A `body` block's variables are optional inputs of any
-    type, unless an input of their name is declared.
+    A `body` block's variables are optional inputs of any type, unless an input of their name is declared.
     """
     if operation.body is not None:
-        return _authored(operation, inputs, prefixes, at, findings)
+        return _authored(operation, inputs, known, at, findings)
     entities = [item for item in inputs if item.location == "body"]
     form = [item for item in inputs if item.form]
     if form:
@@ -64,7 +68,7 @@ def read_body(
 
 
 def _authored(
-    operation: ConsumedOperation, inputs: Sequence[Declared], prefixes: Collection[str], at: Path, findings: Findings
+    operation: ConsumedOperation, inputs: Sequence[Declared], known: Known, at: Path, findings: Findings
 ) -> ReadBody:
     spelled, data = _block(cast("JsonValue", operation.body))
     kind = _KINDS.get(spelled.replace("-", "").replace("_", "").lower())
@@ -74,13 +78,8 @@ def _authored(
         return ReadBody(None, tuple(inputs), refused=True)
     if kind in {"text", "xml", "raw"} and isinstance(data, dict | list):
         kind = "json"  # what has parts cannot be written as anything else
-    template = _template(data, prefixes)
-    names = dict.fromkeys(variables_of(template))
-    foreign = [name for name in names if name.startswith("env.")]
-    if foreign:
-        message = f"its body holds `{{{{{foreign[0]}}}}}`, a variable of the environment, which is not supported yet"
-        findings.warning((*at, "body"), "unsupported-body", f"{message}; `{operation.name}` is not run")
-        return ReadBody(None, tuple(inputs), refused=True)
+    template = _template(data, known)
+    names = dict.fromkeys(name for name in variables_of(template) if not environment_of([name]))
     kept = []
     for item in inputs:
         if item.name in names and item.location in {"body", "field", "query"}:
@@ -117,17 +116,18 @@ def _block(body: JsonValue) -> tuple[str, JsonValue]:
     return ("raw" if isinstance(body, str) else "json"), body
 
 
-def _template(data: JsonValue, prefixes: Collection[str]) -> BodyTemplate:
+def _template(data: JsonValue, known: Known) -> BodyTemplate:
     if isinstance(data, dict):
-        return {key: _template(value, prefixes) for key, value in data.items()}
+        return {key: _template(value, known) for key, value in data.items()}
     if isinstance(data, list):
-        return tuple(_template(item, prefixes) for item in data)
+        return tuple(_template(item, known) for item in data)
     if not isinstance(data, str) or "{{" not in data:
         return Constant(data)
-    template = parse_template(data)
-    named = Template(template.literals, tuple(caller_name(name, prefixes) for name in template.variables))
-    sole = named.sole_variable
-    return Argument(sole) if sole else named if named.variables else Constant(data)
+    template = read_template(data, *known)
+    sole = template.sole_variable
+    if sole is not None and not environment_of([sole]):
+        return Argument(sole)
+    return template if template.variables else Constant(data)
 
 
 def variables_of(template: BodyTemplate) -> Iterator[str]:

@@ -16,12 +16,12 @@ from fairlead.plan.model import Operation, Placeholder, Plan, Route, Segment, Se
 from fairlead.plan.parameters import safe_aliases
 from fairlead.plan.paths import split_at_placeholders
 from fairlead.plan.pins import Pins
+from fairlead.plan.variables import bound_keys
 from fairlead.spec.diagnostics import Diagnostic, did_you_mean, in_file_order
 from fairlead.spec.load import LoadedDocument
 from fairlead.spec.model import Adapter, ExposedOperation, ExposedTool, OutputParameter
 from fairlead.spec.source import Path
 
-_ENVIRONMENT = re.compile(r"^env\.|\{\{\s*env\.")
 _IDENTITY = {None, "", "$", "$."}
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 _LONGEST_TOOL_NAME = 64
@@ -106,6 +106,7 @@ class _Compiler:
             created=info.created,
             modified=info.modified,
             inferences=tuple(dict.fromkeys(self.findings.inferences)),
+            bound_keys=bound_keys(document, self.loaded.source.file),
         )
 
     def _rest(self, adapter: Adapter, at: Path) -> None:
@@ -194,7 +195,7 @@ class _Compiler:
             message = f"only `call` is run yet, no `steps`, `ref` or mock, so `{exposure.name}` is not served"
             self.findings.warning(exposure.at, "unsupported-steps", message)
             return None
-        if self._has_mapping(authored.output_parameters, exposure) or self._takes_environment(exposure):
+        if self._has_mapping(authored.output_parameters, exposure):
             return None
         method = authored.method if isinstance(authored, ExposedOperation) else ""
         use = Use(name=exposure.name, at=exposure.at, adapter=adapter, method=method, path=resource)
@@ -209,15 +210,6 @@ class _Compiler:
         # By what it says rather than by equality, which takes `true` for `1`.
         operation = self.operations.setdefault(repr(bound.operation), bound.operation)
         return Bound(operation, bound.route)
-
-    def _takes_environment(self, exposure: Exposure) -> bool:
-        """Whether an input would be a variable of the environment, which no caller may give; it is told."""
-        for key, value in exposure.authored.with_.items():
-            if isinstance(value, str) and _ENVIRONMENT.search(value):
-                message = f"`{key}` takes a variable of the environment, so `{exposure.name}` is not served"
-                self.findings.warning((*exposure.at, "with", key), "unsupported-value", message)
-                return True
-        return False
 
     def _has_mapping(self, outputs: Iterable[OutputParameter], exposure: Exposure) -> bool:
         """Whether the answer would have to be taken apart, which is told."""

@@ -27,6 +27,7 @@ class ConsumedEntry:
     authored: ConsumedOperation
     inputs: tuple[Declared, ...]
     body: Body | None
+    binds: Mapping[str, str]
     at: Path
     refused: bool = False
     """Whether something of it cannot be run, which was told."""
@@ -35,7 +36,7 @@ class ConsumedEntry:
 def read_consumed(document: Document, findings: Findings) -> dict[str, list[ConsumedEntry]]:
     """Every consumed operation by the name a `call` uses, `namespace.operation`; a name may have several."""
     entries: dict[str, list[ConsumedEntry]] = {}
-    binds = bind_variables(document)
+    binds = bind_variables(document, findings.source.file)
     namespaces = [adapter.namespace for adapter in document.capability.exposes]
     for index, api in enumerate(document.capability.consumes):
         at: Path = ("capability", "consumes", index)
@@ -46,7 +47,7 @@ def read_consumed(document: Document, findings: Findings) -> dict[str, list[Cons
         for r, resource in enumerate(api.resources):
             for o, operation in enumerate(resource.operations):
                 here = (*at, "resources", r, "operations", o)
-                reading = _Reading(api, base, resource, operation, here, findings)
+                reading = _Reading(api, base, resource, operation, binds, here, findings)
                 names = (api.namespace, *api.also_named)
                 entry = reading.entry(upstream, {*namespaces, *names}, refused=refused)
                 for name in names:
@@ -88,7 +89,7 @@ def _upstream(
     elif not base.address:
         findings.warning(at, "no-address", "the API has no `baseUri`; give the address with `--upstream URL`")
     authentication = None
-    authored, here = _credential(api, at, findings)
+    authored, here = _credential(api, at)
     if authored is not None:
         authentication = read_outbound(authored, binds, api.namespace, here, findings)
         refused = refused or authentication is None
@@ -102,18 +103,18 @@ def _upstream(
     return made, refused
 
 
-def _credential(api: Consumes, at: Path, findings: Findings) -> tuple[Authentication | None, Path]:
+def _credential(api: Consumes, at: Path) -> tuple[Authentication | None, Path]:
     """How an API is authenticated to: as it says, or else by the one header that takes a variable."""
-    here = (*at, "headers")
-    secret = [name for name, value in api.headers.items() if "{{" in value]
-    chosen = secret[0] if api.authentication is None and len(secret) == 1 else None
-    for name in secret:
-        if name != chosen:
-            message = f"the header `{name}` takes a variable, and only one credential is sent; it is not"
-            findings.warning((*here, name), "unsupported-header", message)
+    chosen = _credential_header(api)
     if chosen is None:
         return api.authentication, (*at, "authentication")
-    return Authentication(type="apikey", key=chosen, value=api.headers[chosen]), (*here, chosen)
+    return Authentication(type="apikey", key=chosen, value=api.headers[chosen]), (*at, "headers", chosen)
+
+
+def _credential_header(api: Consumes) -> str | None:
+    """The header of an API without an authentication that takes a variable, if there is just one."""
+    secret = [name for name, value in api.headers.items() if "{{" in value]
+    return secret[0] if api.authentication is None and len(secret) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +125,7 @@ class _Reading:
     base: Base
     resource: Resource
     operation: ConsumedOperation
+    binds: Mapping[str, str]
     at: Path
     findings: Findings
 
@@ -138,7 +140,7 @@ class _Reading:
         authored = [parameter for parameter in every if not self._is_reserved(parameter)]
         unsupported = [parameter for parameter in authored if not self._is_supported(parameter)]
         inputs = self._placed([declared_input(parameter) for parameter in authored], path) + list(self._fixed_headers())
-        read = read_body(self.operation, inputs, prefixes, self.at, self.findings)
+        read = read_body(self.operation, inputs, (prefixes, self.binds), self.at, self.findings)
         if upstream.authentication is not None and upstream.authentication.placement == "body":
             read = with_credential(read, self.operation.name, self.at, self.findings)
         return ConsumedEntry(
@@ -147,6 +149,7 @@ class _Reading:
             authored=self.operation,
             inputs=read.inputs,
             body=read.body,
+            binds=self.binds,
             at=self.at,
             refused=refused or bool(unsupported) or read.refused,
         )
@@ -175,10 +178,11 @@ class _Reading:
         return (*self.at[:-4], "baseUri")
 
     def _fixed_headers(self) -> Iterator[Declared]:
-        """The headers that the API wants with every call; one that takes a variable is a credential's or nobody's."""
+        """The headers that the API wants with every call, but for the one that is its credential."""
+        credential = _credential_header(self.api)
         for name, value in self.api.headers.items():
             fixed = InputParameter.model_validate({"name": name, "in": "header", "value": value})
-            if "{{" not in value and not self._is_reserved(fixed):
+            if name != credential and not self._is_reserved(fixed):
                 at, message = (*self.at[:-4], "headers", name), f"`{name}: {value}` is sent with every call"
                 self.findings.inferred(at, "fixed-header", self.api.namespace, message)
                 yield replace(declared_input(fixed), rule="fixed-header")

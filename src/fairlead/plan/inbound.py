@@ -31,7 +31,7 @@ def read_inbound(document: Document, findings: Findings) -> dict[str, InboundAut
 
     Whatever is declared and cannot be held is an error, so that the document is not served without it.
     """
-    variables = bind_variables(document)
+    variables = bind_variables(document, findings.source.file)
     declared: dict[str, InboundAuthentication | None] = {}
     for index, adapter in enumerate(document.capability.exposes):
         if adapter.type not in KINDS:

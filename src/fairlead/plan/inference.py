@@ -12,6 +12,7 @@ from typing import cast
 
 from fairlead.plan.model import Argument, Constant, Location, Parameter, ParameterType, Supply
 from fairlead.plan.templates import Template, parse_template
+from fairlead.plan.variables import environment_of, operators_name, operators_variable
 from fairlead.spec.model import InputParameter
 from fairlead.spec.source import JsonValue
 
@@ -24,6 +25,7 @@ RULES: Mapping[str, str] = {
     "unused-placeholder": "a route's placeholder that nothing upstream takes is accepted and not sent",
     "caller-argument": "`rest.X`, `tools.X` and the adapter's own namespace mean the caller's argument X",
     "template-value": "another text in `with` that holds `{{x}}` is a template of arguments",
+    "operator-variable": "`{{env.KEY}}` in `with`, a `value` or a body is the operator's; no caller gives it",
     "literal-value": "any other value in `with` is sent as it is",
     "inherited": "an operation that declares no inputs has those of the operation it calls",
     "json-body": "an `in: body` input is the whole JSON body",
@@ -119,19 +121,35 @@ def parameter_of(name: str, declared: Declared, location: Location, rule: str) -
     )
 
 
-def read_supply(value: JsonValue, namespaces: Sequence[str]) -> Supply:
-    """What a value in `with` means: the caller's argument, a template of arguments, or a constant."""
+def read_supply(value: JsonValue, namespaces: Sequence[str], binds: Mapping[str, str]) -> Supply:
+    """What a value in `with` means: the caller's argument, a template of arguments, or a constant.
+
+    In a template, `binds` and what begins with `env.` are variables of the environment.
+    """
     if not isinstance(value, str):
         return Constant(value)
     if "{{" not in value:
+        own = operators_variable(value, binds) if "." in value else None
+        if own is not None:
+            return Template(("", ""), (operators_name(own),))
         name = caller_name(value, namespaces)
         return Constant(value) if name == value else Argument(name)
-    parsed = parse_template(value)
-    template = Template(parsed.literals, tuple(caller_name(name, namespaces) for name in parsed.variables))
+    template = read_template(value, namespaces, binds)
     if not template.variables:
         return Constant(value)
     sole = template.sole_variable
-    return Argument(sole) if sole else template
+    return template if sole is None or environment_of([sole]) else Argument(sole)
+
+
+def read_template(text: str, namespaces: Collection[str], binds: Mapping[str, str]) -> Template:
+    """A text whose variables are named as callers' arguments, or as variables of the environment."""
+
+    def named(variable: str) -> str:
+        own = operators_variable(variable, binds)
+        return caller_name(variable, namespaces) if own is None else operators_name(own)
+
+    parsed = parse_template(text)
+    return Template(parsed.literals, tuple(map(named, parsed.variables)))
 
 
 def caller_name(reference: str, namespaces: Collection[str]) -> str:

@@ -147,6 +147,8 @@ class UpstreamCall:
     inputs: tuple[UpstreamInput, ...]
     body: Body | None = None
     raw_format: str = "json"
+    environment: tuple[str, ...] = ()
+    """The environment variables that stand in its inputs and its body, as no argument of a caller does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +290,15 @@ class Inference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoundKey:
+    """A key in a file beside the document, and the variable that stands for its value."""
+
+    variable: str
+    location: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """A compiled document."""
 
@@ -310,3 +321,4 @@ class Plan:
     created: str = ""
     modified: str = ""
     inferences: tuple[Inference, ...] = ()
+    bound_keys: tuple[BoundKey, ...] = ()

@@ -95,6 +95,10 @@ _CONSUMED: Mapping[CodeName, Code] = {
         "A placeholder in `baseUri` decides the host, the port or the scheme, and thereby whom the credential goes to.",
         "Write the address out, or serve with `--pin NAME=VALUE` or `--upstream URL`.",
     ),
+    "missing-bind-file": _warning(
+        "A bind names a file that is not there, or that leads out of the folders around the document.",
+        "Put the file there before a server starts, or give the path from the document.",
+    ),
     "missing-import": _warning(
         "A consumed API cannot be imported: its file is not there, leads out of the folders around the document, "
         "cannot be read or has no such API.",
@@ -124,9 +128,9 @@ _CONSUMED: Mapping[CodeName, Code] = {
         "Use `in: query` or `in: header` if the API takes it there; a credential is written as `authentication`.",
     ),
     "unsupported-body": _warning(
-        "A `body` is of another type than json, text, xml, raw, formUrlEncoded and multipartForm, or holds a variable "
-        "of the environment. The operation is not served.",
-        "Use json, text, xml, raw, formUrlEncoded or multipartForm, with arguments of the caller.",
+        "A `body` is of another type than json, text, xml, raw, formUrlEncoded and multipartForm. The operation is not "
+        "served.",
+        "Use one of these types.",
     ),
 }
 _CREDENTIALS: Mapping[CodeName, Code] = {
@@ -143,10 +147,6 @@ _CREDENTIALS: Mapping[CodeName, Code] = {
     "unknown-variable": _error(
         "No bind has a variable of an authentication, and it is no name of an environment variable.",
         "Add the variable to the keys of a bind, or correct its name.",
-    ),
-    "unsupported-header": _warning(
-        "A header of a consumed API takes a variable beside another credential. It is not sent.",
-        "Keep the one credential that the API asks for, as `authentication`.",
     ),
     "bad-scheme": _error(
         "A token scheme cannot stand in an `Authorization` header.",
@@ -169,10 +169,6 @@ _EXPOSED: Mapping[CodeName, Code] = {
     ),
     "unsupported-steps": _warning(
         "`steps`, `ref` or a mock, which are not run yet. It is not served.", "Name one operation in `call`."
-    ),
-    "unsupported-value": _warning(
-        "`with` takes a variable of the environment, which no caller may give. It is not served.",
-        "Take an argument of the caller; a credential is written as `authentication`.",
     ),
     "unsupported-mapping": _warning(
         "An output mapping is another than `$.` and is not run yet. It is not served.",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Severity
+from fairlead.spec.neighbours import neighbour
 from fairlead.spec.source import MAX_NODES, JsonValue, Path, Source, read_file, walk
 from fairlead.spec.spellings import as_lists
 
@@ -77,12 +78,7 @@ class _Imports:
             self._place(("binds", len(binds) - 1), bind, shared, ("binds", index))  # type: ignore[arg-type]
 
     def _file(self, location: str) -> Source:
-        relative = FilePath(location.removeprefix("file://"))
-        file = self.folder / relative
-        if not location or relative.is_absolute() or "://" in location.removeprefix("file://"):
-            raise ValueError(f"`{location[:80]}` is no path of a file beside the document")
-        if not file.resolve().is_relative_to(self.folder.resolve().parent):
-            raise ValueError(f"`{location[:80]}` leads out of the folders around the document")
+        file = neighbour(self.folder, location)
         if not file.is_file():
             raise ValueError(f"there is no file `{location[:80]}`, so what it holds is not served")
         try:

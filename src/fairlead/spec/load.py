@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fairlead.spec.bind_files import missing_files
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, has_errors
 from fairlead.spec.imports import resolve_imports
 from fairlead.spec.model import Document
@@ -42,4 +43,5 @@ def load(path: Path, overlay: Path | None = None) -> LoadedDocument:
     diagnostics = [*source.diagnostics, *diagnostics]
     if document is None:
         raise DocumentInvalid(diagnostics)
+    diagnostics += missing_files(document, source, path.parent)
     return LoadedDocument(document=document, source=source, diagnostics=tuple(diagnostics))
