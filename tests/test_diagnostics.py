@@ -68,7 +68,8 @@ def test_programs_are_told_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.chdir(tmp_path)
     for code in TOLD:
         _put(code, tmp_path)
-    listed, sarif = _checked(".", "--format", "json"), _checked(".", "--format", "sarif")
+    files = [f"{code}.yaml" for code in TOLD]
+    listed, sarif = _checked(*files, "--format", "json"), _checked(*files, "--format", "sarif")
     assert (listed.exit_code, sarif.exit_code, listed.stderr, sarif.stderr) == (1, 1, "", "")
     assert_golden("diagnostics.json", listed.stdout)
     assert_golden("diagnostics.sarif", sarif.stdout)

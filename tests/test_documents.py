@@ -268,3 +268,43 @@ def test_an_operation_that_cannot_be_run_is_left_out_alone_and_told(tmp_path: Pa
     assert done.code == 0
     assert list(json.loads(done.out)["paths"]["/v1/x"]) == ["get"]
     assert [line.split()[2] for line in done.err.splitlines()] == ["unknown-call:", "unsupported-steps:"]
+
+
+FOLDER = {
+    "sea.yaml": """
+capability:
+  consumes: [{import: tides, location: ./shared/tides.yaml}]
+  exposes: [{type: mcp, tools: [{name: list-tides, call: tides.list}]}]
+""",
+    "shared/tides.yaml": """
+capability:
+  consumes:
+  - {namespace: tides, baseUri: https://sea.example, resources: [{path: /tides, operations: [{name: list}]}]}
+""",
+    "shared/bare.yaml": "consumes: [{namespace: bare, baseUri: https://bare.example}]",
+    "compose.yaml": "services: {web: {image: web}}",
+    "skills.yaml": "capability: {exposes: [{type: skill}]}",
+    "empty.yml": "",
+}
+
+
+def test_a_folder_is_served_without_what_is_no_document_of_its_own(tmp_path: Path) -> None:
+    """Files of another kind and documents that expose nothing are told and left out; imported ones are not told."""
+    for name, text in FOLDER.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    checked = fairlead("check", tmp_path)
+    assert checked.code == 0, checked.err
+    assert checked.out.startswith("1 document can run: 1 operation, 0 REST routes, 1 MCP tool")
+    listed = json.loads(fairlead("check", tmp_path, "--format", "json").out)
+    told = {(Path(found["file"]).name, found["code"]) for found in listed}
+    assert told == {
+        ("bare.yaml", "no-capability"), ("compose.yaml", "no-capability"), ("empty.yml", "empty-document"),
+        ("skills.yaml", "nothing-exposed"), ("skills.yaml", "unserved-adapter"),
+    }  # fmt: skip
+    alone = fairlead("check", tmp_path / "compose.yaml")
+    assert (alone.code, " no-capability: " in alone.err) == (1, True)
+    (tmp_path / "sea.yaml").unlink()
+    (tmp_path / "shared" / "tides.yaml").unlink()
+    nothing = fairlead("openapi", tmp_path)
+    assert (nothing.code, "no document to serve" in nothing.err) == (4, True)

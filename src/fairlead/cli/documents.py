@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import stat
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import click
 
 from fairlead.cli.choice import Choice
+from fairlead.cli.document_files import DocumentFile, document_files
 from fairlead.cli.environment import colours
 from fairlead.cli.terminal import escaped, say
-from fairlead.errors import MOST_FAULTS, ConfigurationError, FairleadError
+from fairlead.errors import MOST_FAULTS, ConfigurationError
 from fairlead.plan.combine import combine
 from fairlead.plan.compile import Compilation, compile_document
 from fairlead.plan.findings import LEFT_OUT
@@ -24,15 +22,15 @@ from fairlead.plan.selection import select
 from fairlead.spec.diagnostics import (
     Diagnostic,
     DocumentInvalid,
-    Position,
     Severity,
     did_you_mean,
     has_errors,
     without_notes,
 )
-from fairlead.spec.load import load
+from fairlead.spec.load import LoadedDocument, load
 
-SHIPPED_DOCUMENT = "qovery-organization-event.yaml"
+# What may be wrong with a file that was found in a folder, and not named, so that it is left out alone.
+PASSED_OVER = frozenset({"no-capability", "nothing-exposed", "empty-document"})
 _COLOURS: Mapping[Severity, str] = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 
 
@@ -47,30 +45,75 @@ class CompiledDocuments:
 def compile_all(choice: Choice) -> CompiledDocuments:
     """Every named document compiled, with its diagnostics, and what is selected of them.
 
-    A folder below a named one that cannot be read is a warning.
+    What is only found in a folder is passed over with a warning when it is no document or exposes nothing, and without
+    one when another document imports it. A folder below a named one that cannot be read is a warning.
     Raises DocumentInvalid with the diagnostics of all of them when nothing can be made of one.
     """
     pins, overlay = choice.named_pins(), choice.overlay
-    paths, skipped = _document_files(choice.documents)
+    paths, skipped = document_files(choice.documents)
     if overlay is not None and len(paths) > 1:
         raise click.UsageError(f"--overlay goes with one document, and there are {len(paths)}.")
-    compiled: list[Compilation] = []
-    lost: list[Diagnostic] = []
-    for path in paths:
-        try:
-            compiled.append(compile_document(load(path, overlay), pins))
-        except DocumentInvalid as failure:
-            lost += failure.diagnostics
-    found = [*skipped, *(diagnostic for compilation in compiled for diagnostic in compilation.diagnostics)]
-    if lost:
-        raise DocumentInvalid([*lost, *found])
+    gathered = _Gathered(list(skipped))
+    for file in paths:
+        gathered.read(file, overlay)
+    compiled = gathered.compiled(pins)
+    if gathered.lost:
+        raise DocumentInvalid([*gathered.lost, *gathered.told])
+    if not compiled:
+        raise ConfigurationError(
+            "There is no document to serve in these folders.", remedy="`fairlead check` says what is wrong with each."
+        )
     known = dict.fromkeys(name for compilation in compiled for name in compilation.parameter_names)
     for name in pins:
         if name.lower() not in {candidate.lower() for candidate in known}:
             hint = did_you_mean(name, known)
             raise ConfigurationError(f"--pin {name}: no operation has a parameter `{name}`{hint}")
     plans = [compilation.plan for compilation in compiled]
-    return CompiledDocuments(combine(select(plans, choice.selection)), tuple(found))
+    return CompiledDocuments(combine(select(plans, choice.selection)), tuple(gathered.told))
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """What was read so far: documents, those that are lost, and everything to tell."""
+
+    told: list[Diagnostic]
+    lost: list[Diagnostic] = field(default_factory=list)
+    loaded: list[tuple[DocumentFile, LoadedDocument]] = field(default_factory=list)
+
+    def read(self, file: DocumentFile, overlay: Path | None) -> None:
+        """Load one more document."""
+        try:
+            self.loaded.append((file, load(file.path, overlay)))
+        except DocumentInvalid as failure:
+            if file.is_found and _codes(failure.diagnostics) <= PASSED_OVER:
+                self.told += map(_warned, failure.diagnostics)
+            else:
+                self.lost += failure.diagnostics
+
+    def compiled(self, pins: Mapping[str, str]) -> list[Compilation]:
+        """Every document that is served."""
+        imported = {path.resolve() for _, document in self.loaded for path in document.imports}
+        found = []
+        for file, document in self.loaded:
+            exposes = bool(document.document.capability.exposes)
+            if file.is_found and not exposes and file.path.resolve() in imported:
+                continue
+            compilation = compile_document(document, pins)
+            errors = [each for each in compilation.diagnostics if each.severity is Severity.ERROR]
+            if file.is_found and errors and _codes(errors) <= PASSED_OVER:
+                self.told += [_warned(each) for each in compilation.diagnostics]
+                continue
+            self.told += compilation.diagnostics
+            found.append(compilation)
+        return found
+
+
+def _codes(diagnostics: Iterable[Diagnostic]) -> set[str]:
+    return {found.code for found in diagnostics}
+
+
+def _warned(found: Diagnostic) -> Diagnostic:
+    return replace(found, severity=Severity.WARNING) if found.severity is Severity.ERROR else found
 
 
 def runnable_plans(choice: Choice) -> tuple[Plan, ...]:
@@ -87,18 +130,8 @@ def plans_of(choice: Choice) -> tuple[tuple[Plan, ...], tuple[Diagnostic, ...]]:
     compiled = compile_all(choice)
     if has_errors(compiled.diagnostics):
         raise DocumentInvalid(compiled.diagnostics)
-    told = LEFT_OUT | {"unreadable-file"}
+    told = LEFT_OUT | PASSED_OVER | {"unreadable-file"}
     return compiled.plans, tuple(found for found in compiled.diagnostics if found.code in told)
-
-
-def files_of(choice: Choice) -> list[Path]:
-    """Every file the named documents are read from, and every overlay that is, or may come to be, beside one."""
-    try:
-        paths, _ = _document_files(choice.documents)
-    except FairleadError:  # reading them says why they cannot be read
-        paths = list(choice.documents)
-    beside = [path.with_name(f"{path.stem}.overlay{path.suffix}") for path in paths if path.name]
-    return [*paths, *([choice.overlay] if choice.overlay else beside)]
 
 
 def print_diagnostics(diagnostics: Iterable[Diagnostic]) -> None:
@@ -113,47 +146,3 @@ def print_diagnostic(diagnostic: Diagnostic) -> None:
     label = click.style(code, fg=_COLOURS[diagnostic.severity]) if colours(sys.stderr) else code
     severity = "" if diagnostic.severity is Severity.ERROR else f"{diagnostic.severity} "
     click.echo(f"{escaped(str(diagnostic.position))} {severity}{label}: {escaped(diagnostic.message)}", err=True)
-
-
-def _document_files(documents: Sequence[Path]) -> tuple[list[Path], list[Diagnostic]]:
-    """The files of the named paths, and a warning for each folder below them that cannot be read."""
-    if not documents:
-        return [Path(str(files("fairlead.capabilities"))) / SHIPPED_DOCUMENT], []
-    found: list[Path] = []
-    skipped: list[Diagnostic] = []
-    for path in documents:
-        if not os.path.isdir(path):
-            found.append(path)
-            continue
-        below, closed = _files_below(path)
-        if not below and closed:
-            raise DocumentInvalid(closed)
-        if not below:
-            raise ConfigurationError(f"There is no YAML file in {path}.")
-        found += below
-        skipped += closed
-    return found, skipped
-
-
-def _files_below(folder: Path) -> tuple[list[Path], list[Diagnostic]]:
-    closed: list[Diagnostic] = []
-
-    def skip(failure: OSError) -> None:
-        message = f"the folder cannot be read: {failure.strerror}; it is left out"
-        where = Position(str(failure.filename), 1, 1)
-        closed.append(Diagnostic(position=where, code="unreadable-file", message=message, severity=Severity.WARNING))
-
-    found = []
-    for root, folders, names in os.walk(folder, onerror=skip):
-        # A mounted ConfigMap holds every file once more, in a hidden folder.
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(root, name) for name in names if name.endswith((".yaml", ".yml")) and ".overlay." not in name]
-    return sorted(path for path in found if _is_document(path)), closed
-
-
-def _is_document(path: Path) -> bool:
-    """Whether a file found in a folder is to be read: not a pipe or a device, which might never end."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return True  # reading it says why it cannot be read

@@ -14,7 +14,8 @@ import click
 from fairlead.app.watch import Watch, state_of
 from fairlead.archive.contract import BASE_URI
 from fairlead.cli.choice import DOCUMENT, TOOL_SEARCH_HELP, Choice, document_options, selection_options
-from fairlead.cli.documents import files_of, plans_of, runnable_plans
+from fairlead.cli.document_files import watched_files
+from fairlead.cli.documents import plans_of, runnable_plans
 from fairlead.cli.environment import colours, settings
 from fairlead.cli.terminal import say
 from fairlead.errors import ConfigurationError
@@ -78,7 +79,7 @@ def serve(
     """
     # Until somebody can act on it, it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    seen = Watch(lambda: state_of(files_of(choice))) if watch else None
+    seen = Watch(lambda: state_of(watched_files(choice.documents, choice.overlay))) if watch else None
     plans = runnable_plans(choice)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path as FilePath
 
@@ -27,6 +28,21 @@ def resolve_imports(source: Source, document: FilePath) -> Source:
     if not isinstance(items, list) or not any(_is_import(item) for item in items):
         return source
     return _Imports(source, document).resolved(items)
+
+
+def imported_files(source: Source, document: FilePath) -> tuple[FilePath, ...]:
+    """The files that a document imports from, whether they are there or not."""
+    items = _at(source.value, _CONSUMES)
+    found = []
+    for item in items if isinstance(items, list) else ():
+        if isinstance(item, dict) and _is_import(item):
+            with contextlib.suppress(ValueError):
+                found.append(neighbour(document.parent, _location(item)))
+    return tuple(found)
+
+
+def _location(item: Mapping[str, JsonValue]) -> str:
+    return str(item.get("location") or item.get("from") or "")
 
 
 class _Imports:
@@ -62,7 +78,7 @@ class _Imports:
 
     def _put(self, path: Path, item: dict[str, JsonValue]) -> None:
         name, alias = str(item.get("import") or ""), str(item.get("as") or "")
-        shared = self._file(str(item.get("location") or item.get("from") or ""))
+        shared = self._file(_location(item))
         origin = _api(shared, name)
         api = copy.deepcopy(_at(shared.value, origin))
         assert isinstance(api, dict)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fairlead.spec.bind_files import missing_files
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, has_errors
-from fairlead.spec.imports import resolve_imports
+from fairlead.spec.imports import imported_files, resolve_imports
 from fairlead.spec.model import Document
 from fairlead.spec.overlay import apply_overlay, overlay_beside
 from fairlead.spec.rules import read_model
@@ -22,6 +22,8 @@ class LoadedDocument:
     document: Document
     source: Source
     diagnostics: tuple[Diagnostic, ...]
+    imports: tuple[Path, ...] = ()
+    """The files that it imports from."""
 
     @property
     def runnable(self) -> bool:
@@ -38,10 +40,13 @@ def load(path: Path, overlay: Path | None = None) -> LoadedDocument:
     chosen = overlay or overlay_beside(path)
     if chosen is not None:
         source = apply_overlay(source, read_file(chosen))
-    source = resolve_imports(as_lists(source), path)
+    listed = as_lists(source)
+    source = resolve_imports(listed, path)
     document, diagnostics = read_model(source)
     diagnostics = [*source.diagnostics, *diagnostics]
     if document is None:
         raise DocumentInvalid(diagnostics)
     diagnostics += missing_files(document, source, path.parent)
-    return LoadedDocument(document=document, source=source, diagnostics=tuple(diagnostics))
+    return LoadedDocument(
+        document=document, source=source, diagnostics=tuple(diagnostics), imports=imported_files(listed, path)
+    )
