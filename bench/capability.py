@@ -17,19 +17,24 @@ _SHIPPED = "capabilities/qovery-organization-event.yaml"
 _TOKEN = {"type": "bearer", "token": "{{env.QOVERY_API_KEY}}", "x-fairlead-token-schemes": [{"scheme": "Token"}]}
 
 
-def tool_name(number: int) -> str:
+def tool_name(number: int, document: int = 0) -> str:
     """The name of one tool of a document made here."""
-    return f"get-all-events-{number}"
+    return f"get-all-events-{number}" if not document else f"get-all-events-{document}-{number}"
 
 
-def write_capability(tools: int, folder: Path) -> Path:
-    """A document of so many operations, each a route and a tool; only the last asks for the page of events."""
+def write_capability(tools: int, folder: Path, document_number: int = 0) -> Path:
+    """A document of so many operations, each a route and a tool.
+
+    The last one asks for the page of events, unless the document has a number: then nothing of it is another's.
+    """
     document = yaml.safe_load((files("fairlead") / _SHIPPED).read_text())
     consumed = document["capability"]["consumes"][0]
     rest, mcp = document["capability"]["exposes"]
     consumed["authentication"] = _TOKEN
     resource, route, tool = consumed["resources"][0], rest["resources"][0], mcp["tools"][0]
-    places = [_place(number, tools) for number in range(tools)]
+    if document_number:
+        consumed["namespace"] += f"-{document_number}"
+    places = [_place(number, tools, document_number) for number in range(tools)]
     names = [f"events{number}" for number in range(tools)]
     calls = [f"{consumed['namespace']}.{name}" for name in names]
     consumed["resources"] = [
@@ -41,13 +46,17 @@ def write_capability(tools: int, folder: Path) -> Path:
         | {"name": name, "path": f"/v1{place}", "operations": [route["operations"][0] | {"name": name, "call": call}]}
         for name, place, call in zip(names, places, calls, strict=True)
     ]
-    mcp["tools"] = [tool | {"name": tool_name(number), "call": call} for number, call in enumerate(calls)]
-    path = folder / f"{tools}-tools.yaml"
-    path.write_text(json.dumps(document))
+    mcp["tools"] = [
+        tool | {"name": tool_name(number, document_number), "call": call} for number, call in enumerate(calls)
+    ]
+    path = folder / (f"{tools}-tools-{document_number}.yaml" if document_number else f"{tools}-tools.yaml")
+    path.write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False))
     return path
 
 
-def _place(number: int, tools: int) -> str:
+def _place(number: int, tools: int, document: int) -> str:
+    if document:
+        return f"/organization/{{organizationId}}/events-{document}-{number}"
     return "/organization/{organizationId}/events" + ("" if number == tools - 1 else f"-{number}")
 
 

@@ -53,6 +53,8 @@ def render(results: Results, conditions: Conditions, method: str) -> str:
             _coalesced(results),
             f"### Workers, {CONNECTIONS} connections",
             _series("", _named(results.workers)),
+            f"### Many documents, {CONNECTIONS} connections",
+            _series("", _named(results.many)),
             f"`fairlead serve --sandbox` holds {results.start.resident_mb:.0f} MB once it is ready.",
             f"Versions: {conditions.machine.versions}.",
         ]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bench.coalesced import Coalesced, measure_coalesced
 from bench.load import CONNECTIONS, Measured, Series, measure
+from bench.many import many_peers
 from bench.mcp_peers import mcp_peers
 from bench.paced import at_rate
 from bench.peers import DIRECT, FAIRLEAD, Peer, peers
@@ -43,6 +44,7 @@ class Results:
     mcp: Measured
     coalesced: list[Coalesced]
     workers: Measured
+    many: Measured
 
     def fairlead_failures(self) -> int:
         """Requests to Fairlead that failed, over all measurements."""
@@ -54,6 +56,7 @@ class Results:
         yield from (series for (name, _), series in self.mcp.items() if name.startswith(FAIRLEAD))
         yield from (each.series for each in self.coalesced)
         yield from self.workers.values()
+        yield from self.many.values()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +98,14 @@ def measure_everything(place: Place, effort: Effort, say: Callable[[str], None])
         say("workers")
         with worker_peers(address, place) as everyone:
             workers = measure(everyone, effort=effort, core=place.load_core)
+        say("many documents")
+        with many_peers(address, place) as everyone:
+            many = measure(everyone, effort=effort, core=place.load_core)
     say("coalescing")
     coalesced = measure_coalesced(place, effort)
-    return Results(start=start, rest=rest, half_load=half_load, mcp=mcp, coalesced=coalesced, workers=workers)
+    return Results(
+        start=start, rest=rest, half_load=half_load, mcp=mcp, coalesced=coalesced, workers=workers, many=many
+    )
 
 
 def _rest(everyone: list[Peer], place: Place, effort: Effort) -> Rest:

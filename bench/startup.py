@@ -9,7 +9,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.capability import write_capability
 from bench.gateways import fairlead_command
+from bench.many import LARGEST, write_documents
 from bench.processes import START_TIMEOUT, CannotMeasure, ask, environment, free_port, last_words, spawn, stop
 from bench.resources import resident_mb
 
@@ -18,10 +20,15 @@ _POLL = 0.005
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartUp:
-    """CPU seconds of `fairlead check`, seconds until `fairlead serve --sandbox` is ready, and its memory then."""
+    """CPU seconds of `fairlead check`, seconds until `fairlead serve --sandbox` is ready, and its memory then.
+
+    Of the shipped document; of the largest that is published, and of many in one server.
+    """
 
     check_cpu: tuple[float, ...]
+    largest_check_cpu: tuple[float, ...]
     ready: tuple[float, ...]
+    many_ready: tuple[float, ...]
     resident_mb: float
 
 
@@ -30,17 +37,20 @@ def measure_start_up(*, runs: int, core: int, folder: Path) -> StartUp:
     check_cpu(core, folder)
     checks = tuple(check_cpu(core, folder) for _ in range(runs))
     serves = [ready_after(core, folder) for _ in range(runs)]
+    largest, many = str(write_capability(LARGEST, folder)), str(write_documents(folder))
     return StartUp(
         check_cpu=checks,
+        largest_check_cpu=tuple(check_cpu(core, folder, largest) for _ in range(runs)),
         ready=tuple(seconds for seconds, _ in serves),
+        many_ready=tuple(ready_after(core, folder, many)[0] for _ in range(runs)),
         resident_mb=statistics.median(size for _, size in serves),
     )
 
 
-def check_cpu(core: int, folder: Path) -> float:
+def check_cpu(core: int, folder: Path, *documents: str) -> float:
     """User and system CPU seconds of one `fairlead check`."""
     output = folder / "check.out"
-    process = spawn([fairlead_command(), "check"], core=core, env=environment(), output=output)
+    process = spawn([fairlead_command(), "check", *documents], core=core, env=environment(), output=output)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -48,12 +58,12 @@ def check_cpu(core: int, folder: Path) -> float:
     return used.ru_utime + used.ru_stime
 
 
-def ready_after(core: int, folder: Path) -> tuple[float, float]:
+def ready_after(core: int, folder: Path, *documents: str) -> tuple[float, float]:
     """Seconds from the start of `fairlead serve --sandbox` until /readyz answers 200, and its MB then."""
     output = folder / "serve.out"
     rest, mcp, sandbox = free_port(), free_port(), free_port()
     ports = ["--rest-port", str(rest), "--mcp-port", str(mcp), "--sandbox-port", str(sandbox)]
-    command = [fairlead_command(), "serve", "--sandbox", *ports]
+    command = [fairlead_command(), "serve", "--sandbox", *ports, *documents]
     started = time.monotonic()
     process = spawn(command, core=core, env=environment(), output=output)
     try:

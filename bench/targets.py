@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.load import CONNECTIONS
+from bench.many import DOCUMENTS, LARGEST, MANY, ONE, OPERATIONS
 from bench.mcp_peers import FAIRLEAD_MCP, FASTMCP, TOOLS, fairlead_with
 from bench.peers import AIOHTTP, FAIRLEAD, HTTPX, NGINX
 from bench.results import Ratio, Results, added_p50, ratio
@@ -43,9 +44,16 @@ def targets(results: Results) -> list[Target]:
         _at_most("REST: p99 at half load", 5, results.half_load.series[FAIRLEAD].p99),
         _at_least("MCP over FastMCP", 2, ratio(mcp[FAIRLEAD_MCP], mcp[FASTMCP])),
         _at_least(f"MCP with {many} tools over {few}", 0.9, ratio(mcp[fairlead_with(many)], mcp[fairlead_with(few)])),
+        _at_least(
+            f"REST with {DOCUMENTS} documents over one",
+            0.9,
+            ratio(results.many[MANY, CONNECTIONS], results.many[ONE, CONNECTIONS]),
+        ),
         Target(name="failed requests", promised="none", measured=str(failures), reached=failures == 0),
         _within("CPU of `fairlead check`", 0.3, start.check_cpu),
+        _within(f"CPU of `fairlead check`, {LARGEST:,} operations", 3, start.largest_check_cpu),
         _within("`fairlead serve --sandbox` ready", 2, start.ready),
+        _within(f"the same with {DOCUMENTS} documents, {OPERATIONS} operations", 3, start.many_ready),
     ]
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 from bench import document
 from bench.callers import Tally
 from bench.capability import tool_name, write_capability
 from bench.coalesced import Coalesced
 from bench.load import Sample, Series, read_summary
 from bench.machine import CpuSeconds, Machine, share_of_others
+from bench.many import DOCUMENTS, MANY, ONE, OPERATIONS, write_documents
 from bench.mcp_peers import FAIRLEAD_MCP, FASTMCP, TOOLS, fairlead_with
 from bench.paced import is_whole, percentiles
 from bench.peers import AIOHTTP, ASGI, DIRECT, FAIRLEAD, HTTPX, NGINX, RSGI, Peer, request
@@ -26,6 +27,8 @@ from bench.targets import soak_targets, targets
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fairlead.cli.choice import Choice
+from fairlead.cli.documents import plans_of
 from fairlead.plan.compile import compile_document
 from fairlead.spec.load import load
 
@@ -47,12 +50,13 @@ def results(*, fairlead_failures: int = 0) -> Results:
     mcp = {(name, 32): series(900) for name in (FAIRLEAD_MCP, *map(fairlead_with, TOOLS))}
     identical = Coalesced(requests="identical", connections=256, series=series(9_000), calls_per_second=49)
     return Results(
-        start=StartUp(check_cpu=(0.25,), ready=(1.0,), resident_mb=100),
+        start=StartUp(check_cpu=(0.25,), largest_check_cpu=(2.0,), ready=(1.0,), many_ready=(2.0,), resident_mb=100),
         rest=Rest(measured, {FAIRLEAD: 110}),
         half_load=HalfLoad(4_000, {FAIRLEAD: series(4_000)}),
         mcp=mcp | {(FASTMCP, 32): series(300)},
         coalesced=[identical],
         workers={("2 workers, both cores", 32): series(9_500)},
+        many={(ONE, 32): series(8_000), (MANY, 32): series(7_900)},
     )
 
 
@@ -113,8 +117,17 @@ def test_a_document_of_any_size_is_one_that_runs(tmp_path: Path, tools: int) -> 
     compiled = compile_document(load(write_capability(tools, tmp_path)), None)
     assert not [found for found in compiled.diagnostics if found.severity == "error"]
     assert [tool.name for tool in compiled.plan.tools] == [tool_name(number) for number in range(tools)]
-    (consumed,) = json.loads((tmp_path / f"{tools}-tools.yaml").read_text())["capability"]["consumes"]
+    (consumed,) = yaml.safe_load((tmp_path / f"{tools}-tools.yaml").read_text())["capability"]["consumes"]
     assert consumed["resources"][-1]["path"] == "/organization/{organizationId}/events"
+
+
+def test_many_documents_are_one_server_without_a_prefix(tmp_path: Path) -> None:
+    """As many operations as promised, none of which two documents claim."""
+    plans, left_out = plans_of(Choice(documents=(write_documents(tmp_path),)))
+    assert not left_out
+    assert len(plans) == DOCUMENTS
+    assert sum(len(plan.tools) for plan in plans) == OPERATIONS
+    assert "prefixed" not in {inference.rule for plan in plans for inference in plan.inferences}
 
 
 def test_the_report_says_which_target_is_missed() -> None:
