@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs
 
 import httpx2
@@ -21,7 +22,7 @@ from fairlead.spec.load import load
 from fairlead.spec.source import JsonValue
 from small_documents import small_plan
 from stand_in import StandIn, stand_in
-from test_mcp import post
+from test_mcp import post, texts
 
 WRITTEN = (
     "body: {type: json, data: {note: 'at {{place}}', tide: '{{tools.height}}', fixed: 3, all: ['{{rest.height}}']}}"
@@ -83,7 +84,8 @@ def test_a_file_makes_a_form_of_several_parts(tmp_path: Path) -> None:
     media_type, _, boundary = up.asked[0][1]["content-type"].partition("; boundary=")
     assert media_type == "multipart/form-data"
     first, second = up.bodies[0].decode().split(f"--{boundary}")[1:3]
-    assert first == '\r\nContent-Disposition: form-data; name="chart"\r\n\r\na\r\nb\r\n'
+    head = 'Content-Disposition: form-data; name="chart"; filename="chart"\r\nContent-Type: application/octet-stream'
+    assert first == f"\r\n{head}\r\n\r\na\r\nb\r\n"
     assert second == '\r\nContent-Disposition: form-data; name="year"\r\n\r\n2026\r\n'
 
 
@@ -194,3 +196,76 @@ def credential_in_body(folder: Path, inputs: str) -> Plan:
     key = "{type: apikey, key: secret, value: '{{env.SEA_KEY}}', placement: body}"
     file.write_text(file.read_text().replace("    resources:\n", f"    authentication: {key}\n    resources:\n", 1))
     return compile_document(load(file)).plan
+
+
+PNG = b"\x89PNG\r\n\x1a\n\x00"
+PNG_URL = "data:image/png;base64,iVBORw0KGgoA"
+
+
+@pytest.mark.parametrize("over", ["rest", "mcp"])
+def test_a_file_of_bytes_is_sent_as_they_are(tmp_path: Path, over: str) -> None:
+    """A caller writes them as a `data:` URL in base64, which says their type as well."""
+    plan = small_plan(tmp_path, "[{name: chart, in: formData, type: file}]", method="POST")
+    up = arrived(plan, {"chart": PNG_URL}, over=over)
+    assert b"Content-Type: image/png\r\n\r\n" + PNG + b"\r\n--" in up.bodies[0]
+
+
+@pytest.mark.parametrize("kind", ["binary", "bytes", "file"])
+def test_a_body_of_bytes_is_the_callers_own(tmp_path: Path, kind: str) -> None:
+    """On REST the body with its type, whatever it is; on MCP a `data:` URL, or a text."""
+    plan = small_plan(tmp_path, f"[{{name: chart, in: body, type: {kind}}}]", method="PUT")
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        for content, media_type in ((PNG, "image/png"), (b"{", "application/json"), (b"a", "no type at all")):
+            sent = httpx2.put(f"{running.rest_url}/v1/tides", content=content, headers={"content-type": media_type})
+            assert sent.status_code == 200, sent.text
+        for text in (PNG_URL, "plain é"):
+            said = post(running.mcp_url, "tools/call", name="tides", arguments={"chart": text})
+            assert not said["result"]["isError"], said  # type: ignore[index]
+        described = httpx2.get(f"{running.rest_url}/openapi.json").json()["paths"]["/v1/tides"]["put"]["requestBody"]
+    assert up.bodies == [PNG, b"{", b"a", PNG, "plain é".encode()]
+    plain = "application/octet-stream"
+    assert [headers["content-type"] for _, headers in up.asked] == [
+        "image/png",
+        "application/json",
+        plain,
+        "image/png",
+        plain,
+    ]
+    assert list(described["content"]) == [plain]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "given"),
+    [
+        ("[{name: chart, in: body, type: binary}]", "data:image/png;base64,iVB*"),
+        ("[{name: chart, in: formData, type: file}]", "data:;base64,a"),
+    ],
+)
+def test_bytes_that_are_none_are_refused(tmp_path: Path, inputs: str, given: str) -> None:
+    """Before anything is sent, with the argument's name."""
+    plan = small_plan(tmp_path, inputs, method="POST")
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        said: Any = post(running.mcp_url, "tools/call", name="tides", arguments={"chart": given})["result"]
+    assert said["isError"]
+    assert "chart: is a `data:` URL without valid base64" in texts(said)[0].replace("`chart` ", "chart: ")
+    assert not up.asked
+
+
+@pytest.mark.parametrize("over", ["rest", "mcp"])
+def test_inputs_that_share_a_name_are_told_apart(tmp_path: Path, over: str) -> None:
+    """That of the path keeps the name; the others say where they are."""
+    inputs = "[{name: protocol, in: query}, {name: protocol, in: path}, {name: protocol, in: header}]"
+    plan = small_plan(tmp_path, inputs, path="/v1/{protocol}")
+    file = tmp_path / "tides.yaml"
+    file.write_text(file.read_text().replace("path: /tides\n", "path: /tides/{protocol}\n"))
+    plan = compile_document(load(file)).plan
+    with stand_in() as up, serving.gateway(plans=(plan,), upstream=up.url) as running:
+        if over == "rest":
+            url = f"{running.rest_url}/v1/h2?query_protocol=h3"
+            assert httpx2.get(url, headers={"header_protocol": "h1"}).status_code == 200
+        else:
+            given = {"protocol": "h2", "query_protocol": "h3", "header_protocol": "h1"}
+            said = post(running.mcp_url, "tools/call", name="tides", arguments=given)
+            assert not said["result"]["isError"], said  # type: ignore[index]
+    ((line, headers),) = up.asked
+    assert (line, headers["protocol"]) == ("GET /tides/h2?protocol=h3", "h1")

@@ -72,6 +72,9 @@ capability:
         method: POST
         body: {type: json, data: {at: 'in {{place}}', all: ['{{tools.height}}', 1]}}
       - {name: gone, method: DELETE, inputParameters: [{name: why, in: body}]}
+      - {name: chart, method: OPTIONS, inputParameters: [{name: chart, in: body, type: binary}]}
+    - path: /charts
+      operations: [{name: pages, method: POST, inputParameters: [{name: page, in: formData, type: file}]}]
   exposes:
   - type: rest
     resources:
@@ -82,6 +85,8 @@ capability:
       - {method: PATCH, call: sea.fields}
       - {method: POST, call: sea.form}
       - {method: DELETE, call: sea.gone}
+    - {path: /v1/chart, operations: [{method: POST, call: sea.chart}]}
+    - {path: /v1/pages, operations: [{method: POST, call: sea.pages}]}
     - {path: /v1/notes, operations: [{method: POST, call: sea.note, with: {part: 'p-{{rest.piece}}'}}]}
   - type: mcp
     tools:
@@ -91,6 +96,8 @@ capability:
     - {name: form, call: sea.form}
     - {name: note, call: sea.note}
     - {name: gone, call: sea.gone}
+    - {name: chart, call: sea.chart}
+    - {name: pages, call: sea.pages}
 """
 AUTHENTICATIONS = (
     "bearer, token: '{{env.KEY}}'",
@@ -244,6 +251,11 @@ def assert_arrived(up: StandIn, operation: Operation, arguments: Mapping[str, An
         assert isinstance(wanted.body, dict)
         items = [(n, i) for n, v in wanted.body.items() for i in (v if isinstance(v, list) else [v])]
         assert parse_qsl(body.decode()) == [(name, text(item)) for name, item in items]
+    elif operation.call.body.kind == "bytes":
+        assert (headers["content-type"], body) in {
+            ("image/png", text(wanted.body).encode()),
+            ("application/octet-stream", text(wanted.body).encode()),
+        }
     elif operation.call.body.kind == "multipart":
         boundary = headers["content-type"].partition("boundary=")[2]
         assert body.decode().endswith(f"\r\n--{boundary}--\r\n")
@@ -273,6 +285,8 @@ def call_route(http: HTTPConnection, route: Route, arguments: Mapping[str, Any])
     given = body if body is not None else fields or None
     content = None if given is None else json.dumps(given).encode()
     headers |= {"content-type": "application/json"} if content is not None else {}
+    if body is not None and route.operation.call.body and route.operation.call.body.kind == "bytes":
+        content, headers["content-type"] = body.encode(), "image/png"
     http.request(route.method, f"{path}?{'&'.join(query)}" if query else path, content, headers)
     answer = http.getresponse()
     return answer.status, answer.read()
@@ -344,7 +358,9 @@ def test_every_operation_of_our_own_document_arrives(tmp_path: Path, authenticat
     assert not has_errors(compiled.diagnostics)
     tally = Tally()
     assert_all_arrive((compiled.plan,), tally)
-    assert tally.calls == {"REST": 6, "MCP": 6}
+    # A body that is bytes has no field for a credential.
+    served = 7 if "body" in authentication else 8
+    assert tally.calls == {"REST": served, "MCP": served}
 
 
 def test_a_document_that_exposes_nothing_exposes_what_it_consumes(tmp_path: Path) -> None:
@@ -352,10 +368,10 @@ def test_a_document_that_exposes_nothing_exposes_what_it_consumes(tmp_path: Path
     text = FIXTURE[: FIXTURE.index("  exposes:")].replace("    authentication: {type: AUTHENTICATION}\n", "")
     (tmp_path / "sea.yaml").write_text(text.replace("headers: {", "headers: {X-Key: '{{KEY}}', "))
     plan = compile_document(load(tmp_path / "sea.yaml")).plan
-    assert {route.path for route in plan.routes} == {"/v1/tides/{station}/{part}.json"}
+    assert {route.path for route in plan.routes} == {"/v1/tides/{station}/{part}.json", "/v1/charts"}
     tally = Tally()
     assert_all_arrive((plan,), tally)
-    assert tally.calls["MCP"] == 6
+    assert tally.calls["MCP"] == 8
 
 
 def test_every_operation_of_the_shipped_document_arrives(seed: Path) -> None:

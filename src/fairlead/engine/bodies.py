@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from urllib.parse import quote_plus, urlencode
 from xml.sax.saxutils import escape
 
-from fairlead.engine.texts import text_of
+from fairlead.engine.texts import read_bytes, text_of
 from fairlead.errors import ArgumentFault, InvalidArguments
 from fairlead.plan.model import Argument, Arguments, Body, BodyKind, BodyTemplate, Constant
 from fairlead.plan.templates import Template
@@ -47,6 +47,10 @@ class BodyFiller:
             if not isinstance(value, dict):
                 raise InvalidArguments((ArgumentFault(self.entity or "body", "must be an object"),))
             value = {**value, **self.fixed}
+        if self.body.kind == "multipart":
+            return _multipart(value, self.body.files)
+        if self.body.kind == "bytes":
+            return _bytes(self.entity or "body", text_of(value))
         return _WRITERS[self.body.kind](value)
 
     def _value(self, arguments: Arguments) -> JsonValue:
@@ -126,15 +130,28 @@ def _form(value: JsonValue) -> tuple[str, bytes]:
     return "application/x-www-form-urlencoded", urlencode(_pairs(value)).encode()
 
 
-def _multipart(value: JsonValue) -> tuple[str, bytes]:
+def _multipart(value: JsonValue, files: Collection[str]) -> tuple[str, bytes]:
     """`multipart/form-data` (RFC 7578); the boundary is made from the content, so that none of it can hold it."""
-    pairs = _pairs(value)
-    boundary = sha256(repr(pairs).encode()).hexdigest()
-    parts = [
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{text}\r\n'
-        for name, text in pairs
-    ]
-    return f"multipart/form-data; boundary={boundary}", f"{''.join(parts)}--{boundary}--\r\n".encode()
+    parts = []
+    for name, text in _pairs(value):
+        head = f'Content-Disposition: form-data; name="{_quoted(name)}"'
+        content = text.encode()
+        if name in files:
+            media_type, content = _bytes(name, text)
+            head += f'; filename="{_quoted(name)}"\r\nContent-Type: {media_type}'
+        parts.append(f"{head}\r\n\r\n".encode() + content)
+    boundary = sha256(repr(parts).encode()).hexdigest()
+    body = b"".join(f"--{boundary}\r\n".encode() + part + b"\r\n" for part in parts)
+    return f"multipart/form-data; boundary={boundary}", body + f"--{boundary}--\r\n".encode()
+
+
+def _bytes(name: str, text: str) -> tuple[str, bytes]:
+    try:
+        return read_bytes(text)
+    except UnicodeEncodeError:
+        raise
+    except ValueError as failure:
+        raise InvalidArguments((ArgumentFault(name, str(failure)),)) from None
 
 
 def _quoted(name: str) -> str:
@@ -154,6 +171,6 @@ def _plain(media_type: str) -> Callable[[JsonValue], tuple[str, bytes]]:
 
 
 _WRITERS: Mapping[BodyKind, Callable[[JsonValue], tuple[str, bytes]]] = {
-    "json": _json, "form": _form, "multipart": _multipart, "text": _plain("text/plain; charset=utf-8"),
-    "xml": _plain("application/xml"), "raw": _plain("application/octet-stream"),
+    "json": _json, "form": _form, "text": _plain("text/plain; charset=utf-8"), "xml": _plain("application/xml"),
+    "raw": _plain("application/octet-stream"),
 }  # fmt: skip

@@ -206,6 +206,8 @@ def _request_body(route: Route) -> dict[str, JsonValue]:
     parameters = route.operation.parameters
     whole = next((parameter for parameter in parameters if parameter.location == "body"), None)
     if whole is not None:
+        if whole.format == "binary":
+            return {"required": whole.required, "content": {"application/octet-stream": {"schema": {}}}}
         return {"required": whole.required, "content": {"application/json": {"schema": parameter_schema(whole)}}}
     fields = [parameter for parameter in parameters if parameter.location == "field"]
     if not fields or not takes_body(route):

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from fairlead.engine.arguments import unknown_arguments, wrong_type
+from fairlead.engine.texts import data_url
 from fairlead.errors import ArgumentFault, RequestMalformed
 from fairlead.expose.http import Request
 from fairlead.plan.conversion import list_value, typed_value
@@ -67,7 +68,11 @@ class ArgumentReader:
     def _read_body(self, request: Request, arguments: dict[str, JsonValue], faults: list[ArgumentFault]) -> None:
         if self.body is None and not self.fields:
             raise RequestMalformed("This operation takes no body.", remedy="Send its arguments in the query.")
-        media_type = (request.header(b"content-type") or b"").decode("latin-1").partition(";")[0].strip()
+        content_type = (request.header(b"content-type") or b"").decode("latin-1").strip()
+        if self.body is not None and self.body.format == "binary":
+            arguments[self.body.name] = data_url(content_type, request.body)
+            return
+        media_type = content_type.partition(";")[0].strip()
         if media_type and not is_json(media_type):
             shown = ascii(media_type[:60]).strip("'")
             raise RequestMalformed(

@@ -141,7 +141,7 @@ def _supplies(
     given = dict(exposure.authored.with_)
     supplied: list[Supplied] = []
     for declared in entry.inputs:
-        key = declared.name if declared.name in given else _key_like(declared.name, given)
+        key = _key_of(declared, given)
         if key is not None:
             supply = read_supply(given.pop(key), (exposure.namespace,), entry.binds)  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
@@ -149,7 +149,7 @@ def _supplies(
             supply = read_supply(declared.authored.value, (exposure.namespace,), entry.binds)  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
         elif not own or declared.name in own or declared.required:
-            supplied.append((declared, Argument(declared.name), declared.rule))
+            supplied.append((declared, Argument(declared.called or declared.name), declared.rule))
     for key in given:
         names = [declared.name for declared in entry.inputs]
         message = f"`{entry.authored.name}` has no input `{key}`, so it is not sent{did_you_mean(key, names)}"
@@ -157,8 +157,11 @@ def _supplies(
     return supplied
 
 
-def _key_like(name: str, given: Mapping[str, object]) -> str | None:
-    return next((key for key in given if same_name(key, name)), None)
+def _key_of(declared: Declared, given: Mapping[str, object]) -> str | None:
+    """The key of `with` that supplies an input."""
+    names = (declared.called,) if declared.called else (declared.name,)
+    exact = next((name for name in names if name in given), None)
+    return exact or next((key for key in given if same_name(key, names[0])), None)
 
 
 def _environment(entry: ConsumedEntry, supplies: Sequence[Supplied]) -> tuple[str, ...]:

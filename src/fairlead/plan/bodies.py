@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias, cast
 
 from fairlead.plan.findings import Findings
-from fairlead.plan.inference import Declared, read_template
+from fairlead.plan.inference import Declared, is_file, read_template
 from fairlead.plan.model import Argument, Body, BodyKind, BodyTemplate, Constant
 from fairlead.plan.templates import Template
 from fairlead.plan.variables import environment_of
@@ -47,9 +47,10 @@ def read_body(
     entities = [item for item in inputs if item.location == "body"]
     form = [item for item in inputs if item.form]
     if form:
-        kind: BodyKind = "multipart" if any(_is_file(item) for item in form) else "form"
+        files = tuple(item.name for item in form if _is_file(item))
+        kind: BodyKind = "multipart" if files else "form"
         findings.inferred(at, "form-body", operation.name, f"the `in: formData` inputs are the fields of a {kind} body")
-        return ReadBody(Body(kind=kind), _as_fields(inputs))
+        return ReadBody(Body(kind=kind, files=files), _as_fields(inputs))
     if len(entities) > 1:
         findings.inferred(at, "body-fields", operation.name, "the `in: body` inputs are the fields of a JSON object")
         return ReadBody(Body(kind="json"), _as_fields(inputs))
@@ -64,7 +65,8 @@ def read_body(
             rule="undeclared-body",
         )
         return ReadBody(Body(kind="json"), (*inputs, added))
-    return ReadBody(Body(kind="json") if entities else None, tuple(inputs))
+    kind = "bytes" if any(_is_file(item) for item in entities) else "json"
+    return ReadBody(Body(kind=kind) if entities else None, tuple(inputs))
 
 
 def _authored(
@@ -153,4 +155,4 @@ def _has(inputs: Iterable[Declared], name: str) -> bool:
 
 
 def _is_file(item: Declared) -> bool:
-    return item.authored is not None and (item.authored.type or "").lower() in {"file", "binary"}
+    return item.authored is not None and is_file(item.authored)

@@ -137,9 +137,10 @@ class _Reading:
         every = _distinct(
             [*self.api.input_parameters, *self.resource.input_parameters, *self.operation.input_parameters]
         )
-        authored = [parameter for parameter in every if not self._is_reserved(parameter)]
+        authored = [each for each in every if self._is_named(each) and not self._is_reserved(each)]
         unsupported = [parameter for parameter in authored if not self._is_supported(parameter)]
         inputs = self._placed([declared_input(parameter) for parameter in authored], path) + list(self._fixed_headers())
+        inputs = self._told_apart(inputs)
         read = read_body(self.operation, inputs, (prefixes, self.binds), self.at, self.findings)
         if upstream.authentication is not None and upstream.authentication.placement == "body":
             read = with_credential(read, self.operation.name, self.at, self.findings)
@@ -153,6 +154,19 @@ class _Reading:
             at=self.at,
             refused=refused or bool(unsupported) or read.refused,
         )
+
+    def _told_apart(self, inputs: list[Declared]) -> list[Declared]:
+        """The inputs, those that share a name with an earlier one, or one in the path, under names of their own."""
+        ordered = sorted(inputs, key=lambda item: item.location != "path")
+        firsts = {item.name: item for item in reversed(ordered)}
+        apart = []
+        for item in inputs:
+            if firsts[item.name] is not item:
+                item = replace(item, called=f"{item.location}_{item.name}")  # noqa: PLW2901 - the same input, renamed
+                message = f"callers give `{item.name}` of the {item.location} as `{item.called}`"
+                self.findings.inferred(self.at, "same-name", self.operation.name, message)
+            apart.append(item)
+        return apart
 
     def _placed(self, declared: list[Declared], path: PathTemplate) -> list[Declared]:
         """The inputs with one for every placeholder of the path."""
@@ -186,6 +200,14 @@ class _Reading:
                 at, message = (*self.at[:-4], "headers", name), f"`{name}: {value}` is sent with every call"
                 self.findings.inferred(at, "fixed-header", self.api.namespace, message)
                 yield replace(declared_input(fixed), rule="fixed-header")
+
+    def _is_named(self, parameter: InputParameter) -> bool:
+        """Whether an input can be given and sent at all."""
+        if parameter.name.strip():
+            return True
+        message = f"an input of `{self.operation.name}` has an empty name, so it is not sent"
+        self.findings.warning(self.at, "unnamed-input", message)
+        return False
 
     def _is_reserved(self, parameter: InputParameter) -> bool:
         """Whether an input is a header that the connection or the credential decides; then nobody can give it."""

@@ -43,6 +43,7 @@ RULES: Mapping[str, str] = {
     "call-spelling": "a `call` that differs from an operation in case and punctuation only means it",
     "secret-required": "a secret that does not resolve is refused, with its variable's name",
     "safe-alias": "a name that model APIs refuse has a safe alias in the tool's schema",
+    "same-name": "of inputs that share a name, the one in the path keeps it; the others are called `query_NAME`, …",
     "absent-argument": "an argument that is not given is not sent, nor is a template that needs it",
     "prefixed": "what an earlier document of the same server has gets the namespace as a prefix",
     "pinned": "`--pin` fixes an argument for the whole server",
@@ -55,6 +56,7 @@ _TYPES: Mapping[str, ParameterType] = {
 _LOCATIONS: Mapping[str, Location] = {
     "path": "path", "header": "header", "cookie": "cookie", "body": "body", "formData": "field",
 }  # fmt: skip
+_BYTES = "A text, or bytes as `data:MEDIA/TYPE;base64,…`."
 _CALLER_PREFIXES = ("rest", "tools", "mcp")
 # What the HTTP client, the connection or the credential decides; a caller's argument never replaces it.
 RESERVED_HEADERS = frozenset({
@@ -74,6 +76,8 @@ class Declared:
     description: str = ""
     rule: str = "inherited"
     form: bool = False
+    called: str = ""
+    """What callers call it, where that is not its name."""
     authored: InputParameter | None = field(default=None, hash=False)
 
 
@@ -82,7 +86,7 @@ def declared_input(authored: InputParameter) -> Declared:
     location = _LOCATIONS.get(authored.location or "query", "query")
     kind: ParameterType = "any" if authored.type is None and location in {"body", "field"} else "string"
     if authored.type is not None:
-        kind = _TYPES.get(authored.type.lower(), "any")
+        kind = "string" if is_file(authored) else _TYPES.get(authored.type.lower(), "any")
     return Declared(
         name=authored.name,
         location=location,
@@ -94,6 +98,11 @@ def declared_input(authored: InputParameter) -> Declared:
     )
 
 
+def is_file(authored: InputParameter) -> bool:
+    """Whether an input is bytes, in the body or a field of it."""
+    return (authored.type or "").lower() in {"file", "binary", "bytes"} and authored.location in {"body", "formData"}
+
+
 def parameter_of(name: str, declared: Declared, location: Location, rule: str) -> Parameter:
     """What a caller may give for an input, under the name the caller uses."""
     authored = declared.authored
@@ -103,13 +112,14 @@ def parameter_of(name: str, declared: Declared, location: Location, rule: str) -
             name=name, type=declared.type, location=location, required=required,
             description=declared.description, rule=rule,
         )  # fmt: skip
+    described = f"{declared.description} {_BYTES}".strip() if is_file(authored) else declared.description
     return Parameter(
         name=name,
         type=declared.type,
         location=location,
         required=required,
-        description=declared.description,
-        format=authored.format,
+        description=described,
+        format=authored.format or ("binary" if is_file(authored) else None),
         pattern=authored.pattern,
         minimum=authored.minimum,
         maximum=authored.maximum,

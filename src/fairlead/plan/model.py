@@ -28,6 +28,7 @@ class Parameter:
     required: bool
     description: str = ""
     format: str | None = None
+    """A format of JSON Schema; `binary` is bytes, as text or as a `data:` URL in base64 (RFC 2397)."""
     pattern: str | None = None
     minimum: float | None = None
     maximum: float | None = None
@@ -53,7 +54,7 @@ class Constant:
 
 
 Supply: TypeAlias = Argument | Constant | Template
-BodyKind: TypeAlias = Literal["json", "text", "xml", "raw", "form", "multipart"]
+BodyKind: TypeAlias = Literal["json", "text", "xml", "raw", "bytes", "form", "multipart"]
 BodyTemplate: TypeAlias = Argument | Constant | Template | Mapping[str, "BodyTemplate"] | tuple["BodyTemplate", ...]
 
 
@@ -62,10 +63,11 @@ class Body:
     """How the body of an upstream call is written.
 
     It is the call's `body` input, or its `field` inputs together; `template` says where those stand in it, and its
-    arguments are their names.
+    arguments are their names. `files` are the fields of a multipart body that are files.
     """
 
     kind: BodyKind
+    files: tuple[str, ...] = ()
     template: BodyTemplate | None = field(default=None, hash=False)
 
 

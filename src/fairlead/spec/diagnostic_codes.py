@@ -112,6 +112,9 @@ _CONSUMED: Mapping[CodeName, Code] = {
         "Two consumed operations have one name. The n-th use is the n-th of them, unless method and path say which.",
         "Rename one of them, and what calls it.",
     ),
+    "unnamed-input": _warning(
+        "An input has an empty name. Nobody can give it, and it is not sent.", "Name it, or take it out."
+    ),
     "unplaced-input": _warning(
         "An input has no place in the request: the path has no placeholder for it, or the `body` block does not name "
         "it. It is not sent.",

@@ -21,10 +21,10 @@ CodeName: TypeAlias = Literal[
     "placeholder-punctuation", "refused-call", "reserved-header", "several-authentications", "several-documents",
     "shadowed-input", "too-deep", "too-large", "unbound-variable", "undeclared-body", "undeclared-placeholder",
     "unknown-alias", "unknown-call", "unknown-input", "unknown-key", "unknown-parameter", "unknown-value",
-    "unknown-variable", "unplaced-input", "unreadable-file", "unserved-adapter", "unsupported-authentication",
-    "unsupported-body", "unsupported-location", "unsupported-mapping", "unsupported-placement", "unsupported-steps",
-    "unsupported-type", "unsupported-validation", "unused-input", "unused-placeholder", "wrong-type", "yaml-syntax",
-    "yaml-tag",
+    "unknown-variable", "unnamed-input", "unplaced-input", "unreadable-file", "unserved-adapter",
+    "unsupported-authentication", "unsupported-body", "unsupported-location", "unsupported-mapping",
+    "unsupported-placement", "unsupported-steps", "unsupported-type", "unsupported-validation", "unused-input",
+    "unused-placeholder", "wrong-type", "yaml-syntax", "yaml-tag",
 ]  # fmt: skip
 
 

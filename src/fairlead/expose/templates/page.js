@@ -24,7 +24,7 @@ function fieldsOf(form) {
 function fault(field) {
   const value = field.value.trim();
   if (field.dataset.place === "path" && (value === "." || value === "..")) return "This cannot be a dot segment.";
-  if (value && field.dataset.place === "body" && field.dataset.type !== "string") {
+  if (value && field.dataset.place === "body" && !["string", "binary"].includes(field.dataset.type)) {
     try {
       JSON.parse(value);
     } catch (error) {
@@ -53,15 +53,18 @@ function readForm(form) {
     if (value === "") continue;
     if (field.dataset.place === "path") values.set(field.dataset.name, encodeURIComponent(value));
     else if (field.dataset.place === "header") request.headers[field.dataset.name] = value;
-    else if (field.dataset.place === "field") fields[field.dataset.name] = field.dataset.type === "string" ? value : lenient(value);
-    else if (field.dataset.place === "body") request.body = field.dataset.type === "string" ? JSON.stringify(value) : value;
+    else if (field.dataset.place === "field") fields[field.dataset.name] = ["string", "binary"].includes(field.dataset.type) ? value : lenient(value);
+    else if (field.dataset.place === "body") {
+      request.body = field.dataset.type === "string" ? JSON.stringify(value) : value;
+      if (field.dataset.type === "binary") request.headers["Content-Type"] = "application/octet-stream";
+    }
     else {
       const parts = field.dataset.type === "array" && !value.startsWith("[") ? value.split(/\s*\n\s*/) : [value];
       query.push(...parts.map((part) => `${encodeURIComponent(field.dataset.name)}=${encodeURIComponent(part)}`));
     }
   }
   if (Object.keys(fields).length) request.body = JSON.stringify(fields);
-  if (request.body !== undefined) request.headers["Content-Type"] = "application/json";
+  if (request.body !== undefined) request.headers["Content-Type"] ??= "application/json";
   const path = JSON.parse(form.dataset.path)
     .map((part, index) => (index % 2 === 0 ? part : part && (values.get(part) ?? `{${part}}`)))
     .join("");
