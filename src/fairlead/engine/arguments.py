@@ -82,17 +82,30 @@ class ArgumentCheck:
 
 def argument_check(operation: Operation) -> ArgumentCheck:
     """The check of an operation; a pattern of the document that does not compile raises ConfigurationError."""
+    validator = _validator(operation.parameters, f"The inputs of `{operation.name}` make")
+    patterned = tuple(parameter.name for parameter in operation.parameters if parameter.pattern is not None)
+    return ArgumentCheck({parameter.name: parameter for parameter in operation.parameters}, validator, patterned)
+
+
+def accepts(parameter: Parameter, value: JsonValue) -> bool:
+    """Whether a caller may give this value; raises ConfigurationError for a pattern that cannot be tried."""
+    validator = _validator([parameter], f"The input `{parameter.name}` makes")
     try:
-        schema = arguments_schema(operation.parameters)
-        validator = jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_PATTERNS)
+        return validator.is_valid({parameter.name: value})
+    except (UnicodeEncodeError, RecursionError, ValueError):
+        return False
+
+
+def _validator(parameters: Iterable[Parameter], subject: str) -> jsonschema_rs.Validator:
+    try:
+        schema = arguments_schema(parameters)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_PATTERNS)
     except (ValueError, jsonschema_rs.ValidationError) as failure:
         raise ConfigurationError(
-            f"The inputs of `{operation.name}` make no valid schema.",
+            f"{subject} no valid schema.",
             detail=str(failure),
             remedy="A pattern can look neither around nor back, and has to be small.",
         ) from failure
-    patterned = tuple(parameter.name for parameter in operation.parameters if parameter.pattern is not None)
-    return ArgumentCheck({parameter.name: parameter for parameter in operation.parameters}, validator, patterned)
 
 
 def unknown_argument(name: str, known: Iterable[str]) -> ArgumentFault:
