@@ -83,7 +83,9 @@ def started(*arguments: str | Path, env: dict[str, str] | None = None) -> Iterat
             process.kill()
 
 
-@pytest.mark.parametrize("command", ["", "serve", "check", "explain", "call", "openapi", "mcp", "sandbox"])
+@pytest.mark.parametrize(
+    "command", ["", "serve", "check", "explain", "call", "openapi", "mcp", "import", "enrich", "export", "sandbox"]
+)
 def test_help_shows_examples(command: str) -> None:
     """Every command's help is a golden file and has an example."""
     done = fairlead(*command.split(), "--help")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from keyword import iskeyword
 from typing import Any
 
 import click
@@ -16,14 +17,20 @@ _COMMANDS: Mapping[str, str] = {
     "check": "Check documents: every problem at once.",
     "explain": "Show the compiled plan: what comes from where.",
     "call": "Run one operation from the terminal.",
-    "openapi": "Print the OpenAPI document of the REST side.",
+    "openapi": "Print the OpenAPI document of the REST side, which we serve.",
     "mcp": "Serve the tools to one MCP client on standard input and output.",
+    "import": "Write a document from a provider's OpenAPI description.",
+    "enrich": "Write an overlay of what the provider documents.",
+    "export": "Write the OpenAPI document of the API that a document calls.",
     "sandbox": "Serve a stand-in for the Qovery API.",
 }
 
 
 class _Commands(click.Group):
-    """Subcommands by name; each lives in the module of its name and is imported only to run."""
+    """Subcommands by name; each lives in the module of its name and is imported only to run.
+
+    A name that Python keeps for itself, such as `import`, has a `_` behind it there.
+    """
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
@@ -41,8 +48,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"fairlead.cli.{cmd_name}")
-        command = getattr(module, cmd_name)
+        spelled = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        command = getattr(importlib.import_module(f"fairlead.cli.{spelled}"), spelled)
         assert isinstance(command, click.Command)
         return command
 

@@ -15,6 +15,8 @@ from fairlead.cli.documents import runnable_plans
 def openapi(choice: Choice) -> None:
     """Print the OpenAPI 3.1 document of the REST side; `serve` has the same at /openapi.json.
 
+    It describes what Fairlead serves. For the API that a document calls there is `fairlead export`.
+
     \b
     Example:
       fairlead openapi my-capability.yaml > openapi.json

@@ -87,17 +87,30 @@ def argument_check(operation: Operation) -> ArgumentCheck:
 
 def parameters_check(name: str, parameters: Sequence[Parameter]) -> ArgumentCheck:
     """The check of what `name` takes; a pattern that does not compile raises ConfigurationError."""
+    validator = _validator(parameters, f"The inputs of `{name}` make")
+    patterned = tuple(parameter.name for parameter in parameters if parameter.pattern is not None)
+    return ArgumentCheck({parameter.name: parameter for parameter in parameters}, validator, patterned)
+
+
+def accepts(parameter: Parameter, value: JsonValue) -> bool:
+    """Whether a caller may give this value; raises ConfigurationError for a pattern that cannot be tried."""
+    validator = _validator([parameter], f"The input `{parameter.name}` makes")
+    try:
+        return validator.is_valid({parameter.name: value})
+    except (UnicodeEncodeError, RecursionError, ValueError):
+        return False
+
+
+def _validator(parameters: Iterable[Parameter], subject: str) -> jsonschema_rs.Validator:
     try:
         schema = arguments_schema(parameters)
-        validator = jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_PATTERNS)
+        return jsonschema_rs.validator_for(schema, validate_formats=True, pattern_options=_PATTERNS)
     except (ValueError, jsonschema_rs.ValidationError) as failure:
         raise ConfigurationError(
-            f"The inputs of `{name}` make no valid schema.",
+            f"{subject} no valid schema.",
             detail=str(failure),
             remedy="A pattern can look neither around nor back, and has to be small.",
         ) from failure
-    patterned = tuple(parameter.name for parameter in parameters if parameter.pattern is not None)
-    return ArgumentCheck({parameter.name: parameter for parameter in parameters}, validator, patterned)
 
 
 def unknown_argument(name: str, known: Iterable[str]) -> ArgumentFault:

@@ -84,9 +84,8 @@ class Declared:
 def declared_input(authored: InputParameter) -> Declared:
     """The input an author declared; a path input is always required, an unknown type takes any value."""
     location = _LOCATIONS.get(authored.location or "query", "query")
-    kind: ParameterType = "any" if authored.type is None and location in {"body", "field"} else "string"
-    if authored.type is not None:
-        kind = "string" if is_file(authored) else _TYPES.get(authored.type.lower(), "any")
+    in_body = location in {"body", "field"}
+    kind = "string" if is_file(authored) else declared_type(authored.type, in_body=in_body)
     return Declared(
         name=authored.name,
         location=location,
@@ -101,6 +100,13 @@ def declared_input(authored: InputParameter) -> Declared:
 def is_file(authored: InputParameter) -> bool:
     """Whether an input is bytes, in the body or a field of it."""
     return (authored.type or "").lower() in {"file", "binary", "bytes"} and authored.location in {"body", "formData"}
+
+
+def declared_type(stated: object, *, in_body: bool) -> ParameterType:
+    """The type that an author stated; what is not stated is a string, and in a body anything."""
+    if not isinstance(stated, str):
+        return "any" if in_body else "string"
+    return _TYPES.get(stated.lower(), "any")
 
 
 def parameter_of(name: str, declared: Declared, location: Location, rule: str) -> Parameter:

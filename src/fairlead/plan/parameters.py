@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from fairlead.plan.conversion import typed_value
 from fairlead.plan.model import Parameter
 from fairlead.spec.source import JsonValue
 
@@ -53,10 +54,18 @@ def parameter_schema(parameter: Parameter) -> dict[str, JsonValue]:
     if parameter.enum:
         schema["enum"] = list(parameter.enum)
     if parameter.known_values:
-        schema["examples"] = list(parameter.known_values)
+        schema["examples"] = [_known(parameter, text) for text in parameter.known_values]
     elif parameter.example is not None:
         schema["examples"] = [parameter.example]
     return schema
+
+
+def _known(parameter: Parameter, text: str) -> JsonValue:
+    """A known value as a caller gives it; what is no value of the type stays a text."""
+    try:
+        return typed_value(parameter, text) if parameter.type in {"integer", "number", "boolean"} else text
+    except ValueError:
+        return text
 
 
 def _described(parameter: Parameter) -> dict[str, JsonValue]:

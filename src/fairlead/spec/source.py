@@ -23,6 +23,7 @@ Path: TypeAlias = tuple[str | int, ...]
 MAX_BYTES = 8 * 1024 * 1024
 MAX_DEPTH = 64
 MAX_NODES = 100_000
+_LARGEST = 2**63
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}")
@@ -33,6 +34,23 @@ _WORDS: Mapping[str, JsonValue] = {
 }  # fmt: skip
 _TAG = "tag:yaml.org,2002:"
 _CORE_TAGS = frozenset(_TAG + name for name in ("map", "seq", "str", "int", "float", "bool", "null")) | {"!"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What a text may cost to read.
+
+    `located` keeps where every value stands, which a document needs and a large text of somebody else's does not; that
+    one also keeps whole numbers of any length.
+    """
+
+    size: int = MAX_BYTES
+    nodes: int = MAX_NODES
+    depth: int = MAX_DEPTH
+    located: bool = True
+
+
+DOCUMENT_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,21 +110,21 @@ def read_file(path: FilePath) -> Source:
     return parse(data, name)
 
 
-def parse(data: bytes, name: str) -> Source:
+def parse(data: bytes, name: str, bounds: Bounds = DOCUMENT_BOUNDS) -> Source:
     """Parse one YAML document (core schema of YAML 1.2: dates stay strings, `yes` is a string).
 
     Raises DocumentInvalid for text that is no YAML or passes a limit. Duplicate keys are returned as
     diagnostics, so that the rest of the document can be checked in the same run.
     """
-    if len(data) > MAX_BYTES:
-        raise _refused(Position(name, 1, 1), "too-large", f"the file is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    if len(data) > bounds.size:
+        raise _refused(Position(name, 1, 1), "too-large", f"the file is larger than {bounds.size // 1024 // 1024} MiB")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as failure:
         line = data.count(b"\n", 0, failure.start) + 1
         column = failure.start - data.rfind(b"\n", 0, failure.start)
         raise _refused(Position(name, line, column), "not-utf8", "the file is not UTF-8 text") from failure
-    builder = _Builder(name)
+    builder = _Builder(name, bounds)
     try:
         for event in yaml.parse(text, Loader=_Loader):
             builder.take(event)
@@ -154,6 +172,7 @@ class _Builder:
     """Builds values from parser events without recursion, so that depth costs no stack."""
 
     file: str
+    bounds: Bounds
     root: JsonValue = None
     documents: int = 0
     nodes: int = 0
@@ -188,7 +207,7 @@ class _Builder:
             self._take_key(holder, event)
             return
         value = self._scalar_value(event)
-        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        if self.bounds.located and isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
             message = "a whole number has at most 64 bits here; write it as a text, in quotes"
             self.diagnostics.append(Diagnostic(position=self._at(event), code="out-of-range", message=message))
             value = 0
@@ -199,7 +218,7 @@ class _Builder:
 
     def _take_key(self, holder: _Container, event: yaml.ScalarEvent) -> None:
         key, where = event.value, self._at(event)
-        if key in holder.value:
+        if self.bounds.located and key in holder.value:
             first = self.keys[(*holder.path, key)]
             message = f"`{key}` is already given on line {first.line}; keep one of them"
             self.diagnostics.append(Diagnostic(position=where, code="duplicate-key", message=message))
@@ -209,7 +228,7 @@ class _Builder:
         self._check_tag(event)
         if event.tag in {"!", f"{_TAG}str"}:
             return event.value
-        return _plain_value(event.value) if event.tag or event.implicit[0] else event.value
+        return plain_value(event.value) if event.tag or event.implicit[0] else event.value
 
     def _check_tag(self, event: yaml.ScalarEvent | yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         if event.tag and event.tag not in _CORE_TAGS:
@@ -217,8 +236,8 @@ class _Builder:
 
     def _open(self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent) -> None:
         where = self._at(event)
-        if len(self.open) >= MAX_DEPTH:
-            raise _refused(where, "too-deep", f"the document nests deeper than {MAX_DEPTH} levels")
+        if len(self.open) >= self.bounds.depth:
+            raise _refused(where, "too-deep", f"the document nests deeper than {self.bounds.depth} levels")
         self._check_tag(event)
         holder = self.open[-1] if self.open else None
         if holder and isinstance(holder.value, dict) and holder.key is None:
@@ -248,8 +267,8 @@ class _Builder:
         if holder and isinstance(holder.value, dict) and holder.key is None:
             raise _refused(self._at(event), "key-not-text", "a key must be a plain text, not an alias")
         anchored = self.anchors[event.anchor]
-        if len(self.open) + anchored.height > MAX_DEPTH:
-            raise _refused(self._at(event), "too-deep", f"the document nests deeper than {MAX_DEPTH} levels")
+        if len(self.open) + anchored.height > self.bounds.depth:
+            raise _refused(self._at(event), "too-deep", f"the document nests deeper than {self.bounds.depth} levels")
         if holder:
             holder.height = max(holder.height, anchored.height + 1)
         self._count(event, anchored.nodes)
@@ -258,8 +277,9 @@ class _Builder:
     def _count(self, event: yaml.Event, nodes: int) -> None:
         # An alias counts as everything it stands for: a bomb of aliases is refused before anyone expands it.
         self.nodes += nodes
-        if self.nodes > MAX_NODES:
-            raise _refused(self._at(event), "too-large", f"the document expands to more than {MAX_NODES:,} values")
+        if self.nodes > self.bounds.nodes:
+            message = f"the document expands to more than {self.bounds.nodes:,} values"
+            raise _refused(self._at(event), "too-large", message)
 
     def _place(self, value: JsonValue, where: Position) -> Path:
         if not self.open:
@@ -268,20 +288,25 @@ class _Builder:
             return ()
         holder = self.open[-1]
         if isinstance(holder.value, list):
-            path = (*holder.path, len(holder.value))
+            last: str | int = len(holder.value)
             holder.value.append(value)
         else:
             assert holder.key is not None
-            path = (*holder.path, holder.key)
-            if path not in self.keys:
-                holder.value[holder.key] = value
-                self.keys[path] = holder.key_position or where
-            holder.key = None
+            last, holder.key = holder.key, None
+            is_first = last not in holder.value
+            if is_first:
+                holder.value[last] = value
+            if is_first and self.bounds.located:
+                self.keys[(*holder.path, last)] = holder.key_position or where
+        if not self.bounds.located:
+            return ()
+        path = (*holder.path, last)
         self.values.setdefault(path, where)
         return path
 
 
-def _plain_value(text: str) -> JsonValue:
+def plain_value(text: str) -> JsonValue:
+    """What a text without quotes means."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in "+-.0123456789":

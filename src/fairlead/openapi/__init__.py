@@ -1,0 +1,1 @@
+"""Trades with OpenAPI: reads a provider's description, writes overlays, documents and descriptions."""
