@@ -312,7 +312,7 @@ def test_the_banner_shows_both_ways_in_with_what_they_need(tmp_path: Path) -> No
     plan = guarded_plan(tmp_path, rest=BASIC, mcp=BEARER)
     asked = asked_of_callers([plan], settings_with())
     addresses = Addresses(rest_url="http://x", mcp_url="http://y/mcp", sandbox_url=None, asked=asked)
-    text = banner((plan,), addresses, "{}", bold=False)
+    text = banner((plan,), addresses, "{}", searched=False, bold=False)
     assert "curl 'http://x/v1/tides' -u \"${TIDES_USER}:${TIDES_CALLERS}\"\n" in text
     assert '"Authorization": "Bearer ${TIDES_CALLERS}"' in text
 

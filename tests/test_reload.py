@@ -19,7 +19,7 @@ import pytest
 
 from fairlead.app.options import ServeOptions
 from fairlead.app.serving import Serving, serving
-from fairlead.app.watch import Watch, state_of
+from fairlead.app.watch import Watch
 from fairlead.cli.choice import Choice
 from fairlead.cli.documents import plans_of
 from fairlead.settings import Secret
@@ -368,7 +368,7 @@ def test_watching_follows_links_overlays_and_the_files_of_a_folder(tmp_path: Pat
 def test_a_change_counts_once_it_holds_still(tmp_path: Path) -> None:
     """A file that is still being written is not read, and one change is told once."""
     file = tmp_path / "tides.yaml"
-    watch = Watch(lambda: state_of([file]))
+    watch = Watch(lambda: [file])
     assert [watch.changed() for _ in range(2)] == [False, False]
     file.write_text("half")
     assert not watch.changed()
@@ -377,3 +377,38 @@ def test_a_change_counts_once_it_holds_still(tmp_path: Path) -> None:
     assert [watch.changed() for _ in range(3)] == [True, False, False]
     file.unlink()
     assert [watch.changed() for _ in range(3)] == [False, True, False]
+
+
+def test_watching_follows_what_a_document_imports_and_where_its_keys_are(tmp_path: Path) -> None:
+    """Also once it imports another file; files beside it that it does not name are nothing to it."""
+    for name in ("one", "two"):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"consumes: [{{namespace: sea, resources: [{{path: /{name}, operations: [{{name: o}}]}}]}}]"
+        )
+    (tmp_path / "keys.env").write_text("KEY=first\n")
+    document = tmp_path / "all" / "tides.yaml"
+    document.parent.mkdir()
+    text = """
+binds: [{namespace: env, location: file:///../keys.env, keys: {KEY: KEY}}]
+capability:
+  consumes: [{import: sea, location: ../one.yaml}]
+  exposes: [{type: mcp, tools: [{name: o, call: sea.o, with: {key: '{{env.KEY}}'}}]}]
+"""
+    document.write_text(text)
+    plans = plans_of(Choice(documents=(document,)))[0]
+    watch = Watch(lambda: [document])
+    watch.also(Path(file) for plan in plans for file in plan.beside)
+    assert [watch.changed() for _ in range(2)] == [False, False]
+    for name in ("one.yaml", "keys.env"):
+        (tmp_path / name).write_text((tmp_path / name).read_text() + "\n")
+        assert [watch.changed() for _ in range(3)] == [False, True, False]
+    (tmp_path / "two.yaml").write_text((tmp_path / "two.yaml").read_text() + "\n")
+    assert [watch.changed() for _ in range(2)] == [False, False]
+    document.write_text(text.replace("one.yaml", "two.yaml"))
+    assert [watch.changed() for _ in range(2)] == [False, True]
+    plans = plans_of(Choice(documents=(document,)))[0]
+    watch.also(Path(file) for plan in plans for file in plan.beside)
+    (tmp_path / "one.yaml").write_text("")
+    assert [watch.changed() for _ in range(2)] == [False, False]
+    (tmp_path / "two.yaml").write_text("")
+    assert [watch.changed() for _ in range(2)] == [False, True]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.app.watch import Watch, state_of
+from fairlead.app.watch import Watch
 from fairlead.archive.contract import BASE_URI
 from fairlead.cli.choice import DOCUMENT, TOOL_SEARCH_HELP, Choice, document_options, selection_options
 from fairlead.cli.document_files import watched_files
@@ -54,7 +54,9 @@ SANDBOX_PORT = 8081
     help="How long an answer may be given again.  [default: FAIRLEAD_CACHE_TTL, 0]",
 )
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="How many processes serve.")
-@click.option("--watch", is_flag=True, help="Reload when a document, its overlay or a folder's list of files changes.")
+@click.option(
+    "--watch", is_flag=True, help="Reload when a document, a file it is made of or a folder's list of files changes."
+)
 @click.option("--tool-search", is_flag=True, help=TOOL_SEARCH_HELP)
 @selection_options
 @document_options
@@ -79,8 +81,9 @@ def serve(
     """
     # Until somebody can act on it, it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    seen = Watch(lambda: state_of(watched_files(choice.documents, choice.overlay))) if watch else None
+    seen = Watch(lambda: watched_files(choice.documents, choice.overlay)) if watch else None
     plans = runnable_plans(choice)
+    _watch_beside(plans, seen)
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
@@ -103,7 +106,7 @@ def serve(
         sandbox_port=SANDBOX_PORT if sandbox_port is None else sandbox_port,
         insecure=insecure,
         tool_search=tool_search,
-        compile=lambda: _plans_again(choice, sandbox=sandbox),
+        compile=lambda: _plans_again(choice, seen, sandbox=sandbox),
         watch=seen,
         command=stdio_command(choice, *switches),
         public_command=stdio_command(choice, *switches, public=True),
@@ -129,7 +132,12 @@ def _settings(cache_ttl: float | None, api_token_file: Path | None) -> Settings:
     return replace(chosen, api_token_file=str(api_token_file)) if api_token_file else chosen
 
 
-def _plans_again(choice: Choice, *, sandbox: bool) -> tuple[Plan, ...]:
+def _watch_beside(plans: tuple[Plan, ...], watch: Watch | None) -> None:
+    if watch is not None:
+        watch.also(Path(file) for plan in plans for file in plan.beside)
+
+
+def _plans_again(choice: Choice, watch: Watch | None, *, sandbox: bool) -> tuple[Plan, ...]:
     """The plans as the documents are now; raises FairleadError, whatever is wrong."""
     from fairlead.telemetry.records import record
 
@@ -139,6 +147,7 @@ def _plans_again(choice: Choice, *, sandbox: bool) -> tuple[Plan, ...]:
         raise ConfigurationError(failure.format_message()) from failure
     if sandbox:
         refuse_foreign_sandbox(plans, None)
+    _watch_beside(plans, watch)
     for found in left_out:
         record("document left out", at=str(found.position), message=found.message)
     return plans

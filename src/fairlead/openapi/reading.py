@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from fairlead.openapi.bodies import read_body
-from fairlead.openapi.model import METHODS, Answer, DescribedInput, DescribedOperation, Description
+from fairlead.openapi.model import METHODS, Answer, DescribedOperation, Description
 from fairlead.openapi.references import References
 from fairlead.openapi.security import read_schemes, read_security
 from fairlead.openapi.servers import addresses, swagger_addresses
@@ -131,7 +130,6 @@ class _OneOperation:
         request_body = self.reading.references.mapping(found.get("requestBody"))
         body, fields = read_body(request_body, [one.name for one in inputs], self.reader)
         inputs += fields
-        self.reader.told.extend(_shared_names(inputs))
         made = DescribedOperation(
             method=self.method.upper(),
             path=self.path,
@@ -173,10 +171,3 @@ def _said(operation: dict[str, JsonValue]) -> str:
     if not summary or not more or more.startswith(summary.rstrip(".")):
         return more or summary
     return f"{summary.rstrip('.')}. {more}"
-
-
-def _shared_names(inputs: Iterable[DescribedInput]) -> Iterator[str]:
-    """What is to be told of a name that several inputs have: callers give one argument for one name."""
-    for name, places in Counter(one.name for one in inputs).items():
-        if places > 1:
-            yield f"`{name}` is wanted in {places} places; one argument fills them all"

@@ -38,7 +38,7 @@ def as_openapi(
 
 def _outside(parameters: list[dict[str, JsonValue]]) -> Iterator[dict[str, JsonValue]]:
     for each in parameters:
-        if each.get("in") in {"body", "formData"}:
+        if text(each.get("in")) in {"body", "formData"}:
             continue
         style = text(each.get("collectionFormat")) or "csv"
         multi = style == "multi"

@@ -187,4 +187,4 @@ def _is_file(schema: dict[str, JsonValue], references: References) -> bool:
     if schema.get("type") == "file":
         return True
     binary = schema.get("format") == "binary" or text(schema.get("contentMediaType")) == "application/octet-stream"
-    return binary and "contentEncoding" not in schema and schema.get("type") in {None, "string"}
+    return binary and "contentEncoding" not in schema and schema.get("type") in (None, "string")

@@ -86,6 +86,7 @@ class _Compiler:
         adapters = document.capability.exposes
         namespaces = [api.namespace for api in document.capability.consumes]
         operations = tuple(self.operations.values())
+        keys = bound_keys(document, self.loaded.source.file)
         return Plan(
             file=self.loaded.source.file,
             title=info.label or info.display or (namespaces[0] if namespaces else "Capability"),
@@ -106,7 +107,8 @@ class _Compiler:
             created=info.created,
             modified=info.modified,
             inferences=tuple(dict.fromkeys(self.findings.inferences)),
-            bound_keys=bound_keys(document, self.loaded.source.file),
+            bound_keys=keys,
+            beside=tuple(dict.fromkeys((*map(str, self.loaded.imports), *(key.file for key in keys)))),
         )
 
     def _rest(self, adapter: Adapter, at: Path) -> None:

@@ -299,6 +299,11 @@ class BoundKey:
     location: str
     key: str
 
+    @property
+    def file(self) -> str:
+        """The file, from where the document is named."""
+        return self.variable.rpartition("#")[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -324,3 +329,5 @@ class Plan:
     modified: str = ""
     inferences: tuple[Inference, ...] = ()
     bound_keys: tuple[BoundKey, ...] = ()
+    beside: tuple[str, ...] = ()
+    """The files beside the document that it is made of: what it imports, and where its keys are."""
