@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from command import fairlead
 from fairlead.plan.compile import compile_document
-from fairlead.spec.diagnostics import DocumentInvalid, has_errors
+from fairlead.spec.diagnostics import DocumentInvalid, Severity, has_errors
 from fairlead.spec.load import load
 from fairlead.spec.source import parse
 from golden_files import assert_golden
@@ -308,3 +309,53 @@ def test_a_folder_is_served_without_what_is_no_document_of_its_own(tmp_path: Pat
     (tmp_path / "shared" / "tides.yaml").unlink()
     nothing = fairlead("openapi", tmp_path)
     assert (nothing.code, "no document to serve" in nothing.err) == (4, True)
+
+
+SLIPS = """
+info: {label: {of: tides}, tags: water, created: [2026]}
+capability:
+  consumes:
+  - namespace: sea
+    baseUri: https://sea.example
+    resources:
+    - path: /tides
+      description: [high, low]
+      operations:
+      - {name: find, method: list, outputRawFormat: JSONL, inputParameters: [{name: a, in: Query-String, enum: high}]}
+      - {name: write, method: POST, inputParameters: [{name: b, in: form-data}, {name: c, in: Headers}]}
+      - {name: lost, method: GET, inputParameters: [{name: d, in: nowhere}]}
+      - {name: odd, method: GTE}
+  - namespace: sky
+    baseUri: https://sky.example
+    authentication: {type: bearer}
+    resources: [{path: /clouds, operations: [{name: clouds, method: GET}]}]
+  exposes:
+  - type: rest
+    port: '{{PORT}}'
+    resources:
+    - {path: /v1/tides, operations: [{method: POST, call: sea.write}, {method: TGE, call: sea.find}]}
+  - type: mcp
+    tools:
+    - {name: find tides!, call: sea.find, hints: safe}
+    - {name: find-tides, call: sea.write}
+    - {name: lost, call: sea.lost}
+    - {name: odd, call: sea.odd}
+    - {name: clouds, call: sky.clouds}
+"""
+
+
+def test_a_slip_costs_what_it_is_about_and_no_more(tmp_path: Path) -> None:
+    """Wrong types where nothing depends on them, odd spellings, names that are taken: told, and the rest is served."""
+    (tmp_path / "sea.yaml").write_text(SLIPS)
+    done = fairlead("check", "sea.yaml", cwd=tmp_path)
+    assert (done.code, done.out.partition(";")[0]) == (0, "1 document can run: 2 operations, 1 REST route, 2 MCP tools")
+    compiled = compile_document(load(tmp_path / "sea.yaml"))
+    assert [tool.name for tool in compiled.plan.tools] == ["find-tides", "find-tides-2"]
+    find, write = (tool.operation for tool in compiled.plan.tools)
+    assert (find.call.method, [each.location for each in find.parameters]) == ("LIST", ["query"])
+    assert [each.location for each in write.parameters] == ["field", "header"]
+    told = Counter(found.code for found in compiled.diagnostics if found.severity is Severity.WARNING)
+    assert told == {
+        "wrong-type": 7, "unsupported-location": 1, "unknown-value": 2, "missing-key": 1, "bad-tool-name": 1,
+        "duplicate-tool": 1, "refused-call": 3,
+    }  # fmt: skip

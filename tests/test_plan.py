@@ -160,10 +160,11 @@ def test_a_routes_placeholder_fills_the_upstreams(tmp_path: Path, route: str, up
     assert rules == ({rule} if rule else set())
 
 
-def test_an_ambiguous_placeholder_is_an_error_and_not_a_guess(tmp_path: Path) -> None:
-    """`{id}` could be `ID` or `Id`."""
+def test_an_ambiguous_placeholder_is_told_and_not_a_guess(tmp_path: Path) -> None:
+    """`{id}` could be `ID` or `Id`: the route is not served, the tool is."""
     found = compiled(tmp_path, route="/v1/{id}/x/{other}", upstream_path="/{ID}/x/{Id}")
     assert "ambiguous-placeholder" in {diagnostic.code for diagnostic in found.diagnostics}
+    assert not found.plan.routes
 
 
 def test_a_route_that_lost_a_placeholder_takes_it_in_the_query(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from fairlead.plan.model import Parameter, Plan, Route, Segment
 from fairlead.plan.parameters import arguments_schema, parameter_schema
 from fairlead.spec.source import JsonValue
 
+# What a path item has a key for; other methods are served, and not described.
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _MEDIA_TYPES = {
     "json": "application/json", "xml": "application/xml", "csv": "text/csv", "html": "text/html",
     "text": "text/plain", "markdown": "text/markdown", "yaml": "application/yaml",
@@ -160,6 +162,8 @@ def _paths(plans: Sequence[Plan], told: Presenting | None) -> dict[str, JsonValu
     taken: set[str] = set()
     for plan in plans:
         for route in plan.routes:
+            if route.method.lower() not in _METHODS:
+                continue
             first = firsts.setdefault(route.shape[1], route)
             spelt = replace(route, segments=tuple(map(_spelt, route.segments, first.segments)))
             item = paths.setdefault(spelt.path, {})

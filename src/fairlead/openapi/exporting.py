@@ -20,6 +20,7 @@ _MEDIA_TYPES = {
     "json": "application/json", "xml": "application/xml", "csv": "text/csv", "html": "text/html",
     "text": "text/plain", "markdown": "text/markdown", "yaml": "application/yaml", "tsv": "text/tab-separated-values",
 }  # fmt: skip
+_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
 _UNKNOWN_MEDIA = "application/octet-stream"
 _TOLD = frozenset({"unsupported-authentication", "unsupported-type", "reserved-header"})
 _LONGEST_TITLE = 120
@@ -95,6 +96,9 @@ class _Exporting:
 
     def _add(self, entry: ConsumedEntry, name: str, *, several: bool) -> None:
         method = entry.authored.method.lower()
+        if method not in _METHODS:
+            self.told.append(f"{name}: OpenAPI has no word for the method {entry.authored.method[:40]}")
+            return
         path = self._place(entry, method, name)
         item = self.paths.setdefault(path, {})
         if several and "servers" not in item:

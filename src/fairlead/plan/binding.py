@@ -65,12 +65,15 @@ class Bound:
     route: tuple[Segment, ...]
 
 
-def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Findings) -> Bound:
-    """Compile one exposure of one consumed operation."""
+def bind(exposure: Exposure, entry: ConsumedEntry, pins: Pins, findings: Findings) -> Bound | None:
+    """Compile one exposure of one consumed operation; None, which is told, when its route could mean several things."""
     own = {item.name: item for item in (*exposure.extra_inputs, *exposure.authored.input_parameters)}
     supplies = _supplies(exposure, entry, own, findings)
     parameters = _parameters(supplies, own)
-    pairs, strays = _pair_route(exposure, parameters, supplies, findings)
+    paired = _pair_route(exposure, parameters, supplies, findings)
+    if paired is None:
+        return None
+    pairs, strays = paired
     parameters |= {name: _unused(name) for name in strays}
     _locate(parameters, pairs, strays, routed=bool(exposure.route))
     _warn_of_unused(own, parameters, exposure, findings)
@@ -209,8 +212,8 @@ def _in_reading_order(parameters: Iterable[Parameter]) -> list[Parameter]:
 
 def _pair_route(
     exposure: Exposure, parameters: Mapping[str, Parameter], supplies: Sequence[Supplied], findings: Findings
-) -> tuple[dict[str, str], list[str]]:
-    """Route placeholder → parameter, and the placeholders that nothing upstream takes."""
+) -> tuple[dict[str, str], list[str]] | None:
+    """Route placeholder → parameter, and the placeholders that nothing upstream takes; None when some are tied."""
     placeholders = [placeholder.text for segment in exposure.route for placeholder in segment.placeholders]
     paths = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "path"]
     hosts = [s.name for d, s, _ in supplies if isinstance(s, Argument) and d.location == "host"]
@@ -227,8 +230,10 @@ def _pair_route(
             message = f"`{{{found.placeholder}}}` matches `{found.parameter}` by its position only; spell them alike"
             findings.warning(exposure.at, "placeholder-position", message)
     for placeholder in match.tied:
-        message = f"`{{{placeholder}}}` fits several of {', '.join(f'`{name}`' for name in paths)}; spell it like one"
-        findings.error(exposure.at, "ambiguous-placeholder", message)
+        message = f"`{{{placeholder}}}` fits several of {', '.join(f'`{name}`' for name in paths)}"
+        findings.warning(exposure.at, "ambiguous-placeholder", f"{message}, so `{exposure.name}` is not served")
+    if match.tied:
+        return None
     for placeholder in match.unmatched:
         message = f"nothing upstream takes `{{{placeholder}}}`, so it is not sent{did_you_mean(placeholder, paths)}"
         findings.warning(exposure.at, "unused-placeholder", message)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fairlead.plan.binding import Bound, Exposure, bind
 from fairlead.plan.calls import Calls, Use
-from fairlead.plan.consumed import read_consumed
+from fairlead.plan.consumed import is_method, read_consumed
 from fairlead.plan.exposing import exposed_adapters
 from fairlead.plan.findings import Findings
 from fairlead.plan.inbound import read_inbound, warn_of_shadowed
@@ -24,6 +24,8 @@ from fairlead.spec.source import Path
 
 _IDENTITY = {None, "", "$", "$."}
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
+_LONGEST_MCP_NAME = 128
 _LONGEST_TOOL_NAME = 64
 _KNOWN_ADAPTERS = ("rest", "mcp")
 
@@ -148,10 +150,7 @@ class _Compiler:
     def _mcp(self, adapter: Adapter, at: Path) -> None:
         for index, authored in enumerate(adapter.tools):
             here = (*at, "tools", index)
-            if not _TOOL_NAME.fullmatch(authored.name):
-                message = f"`{authored.name}` is no tool name: letters, digits, `_`, `-` and `.`, at most 128 of them"
-                self.findings.error((*here, "name"), "bad-tool-name", message)
-                continue
+            authored = self._well_named(authored, here)  # noqa: PLW2901 - the same tool, as clients can call it
             if len(authored.name) > _LONGEST_TOOL_NAME:
                 message = f"`{authored.name}` is longer than the {_LONGEST_TOOL_NAME} characters that most models take"
                 self.findings.warning((*here, "name"), "long-tool-name", message)
@@ -159,12 +158,22 @@ class _Compiler:
             bound = self._bound(exposure, "mcp")
             if bound is None:
                 continue
-            if authored.name in self.tools:
-                line = self.findings.source.value_position(self.tools[authored.name][1]).line
-                message = f"the tool `{authored.name}` is already exposed on line {line}; rename one of them"
-                self.findings.error((*here, "name"), "duplicate-tool", message)
-                continue
             self.tools[authored.name] = (self._tool(authored, bound.operation, here), here)
+
+    def _well_named(self, authored: ExposedTool, at: Path) -> ExposedTool:
+        """The tool under a name that MCP allows and that no tool before it has (dialect R34); a new one is told."""
+        name = authored.name
+        if not _TOOL_NAME.fullmatch(name):
+            name = _UNSAFE.sub("-", name).strip("-")[:_LONGEST_MCP_NAME] or "tool"
+            message = f"`{authored.name}` is no tool name, so the tool is called `{name}`"
+            self.findings.warning((*at, "name"), "bad-tool-name", message)
+        if name in self.tools:
+            line, number, stem = self.findings.source.value_position(self.tools[name][1]).line, 2, name
+            while name in self.tools:
+                name, number = f"{stem[: _LONGEST_MCP_NAME - 4]}-{number}", number + 1
+            message = f"the tool `{stem}` is already exposed on line {line}, so this one is called `{name}`"
+            self.findings.warning((*at, "name"), "duplicate-tool", message)
+        return authored if name == authored.name else authored.model_copy(update={"name": name})
 
     def _tool(self, authored: ExposedTool, operation: Operation, at: Path) -> Tool:
         aliases = safe_aliases(parameter.name for parameter in operation.parameters)
@@ -199,12 +208,16 @@ class _Compiler:
             return None
         if self._has_mapping(authored.output_parameters, exposure):
             return None
+        if isinstance(authored, ExposedOperation) and not is_method(authored, exposure.at, self.findings):
+            return None
         method = authored.method if isinstance(authored, ExposedOperation) else ""
         use = Use(name=exposure.name, at=exposure.at, adapter=adapter, method=method, path=resource)
         entry = self.calls.find(authored.call, use)
         if entry is None:
             return None
         bound = bind(exposure, entry, self.pins, self.findings)
+        if bound is None:
+            return None
         taken = [each for each in bound.operation.parameters if each.rule != "unused-placeholder"]
         if taken and not authored.input_parameters and not exposure.extra_inputs:
             message = f"the inputs are those of `{entry.authored.name}`"

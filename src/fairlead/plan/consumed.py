@@ -14,8 +14,23 @@ from fairlead.plan.model import Body, Upstream
 from fairlead.plan.outbound import read_outbound
 from fairlead.plan.paths import PathTemplate, parse_path
 from fairlead.plan.variables import bind_variables, environment_variable
-from fairlead.spec.model import Authentication, ConsumedOperation, Consumes, Document, InputParameter, Resource
+from fairlead.spec.diagnostics import did_you_mean
+from fairlead.spec.model import (
+    Authentication,
+    ConsumedOperation,
+    Consumes,
+    Document,
+    ExposedOperation,
+    InputParameter,
+    Resource,
+)
 from fairlead.spec.source import Path
+
+_METHODS = frozenset({
+    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "SEARCH", "LIST", "PURGE", "COPY",
+    "MOVE", "LINK", "UNLINK", "LOCK", "UNLOCK", "MKCOL", "PROPFIND", "PROPPATCH", "REPORT", "MERGE",
+})  # fmt: skip
+_PLACES = frozenset({"path", "query", "header", "body", "formData", "cookie"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +159,7 @@ class _Reading:
         read = read_body(self.operation, inputs, (prefixes, self.binds), self.at, self.findings)
         if upstream.authentication is not None and upstream.authentication.placement == "body":
             read = with_credential(read, self.operation.name, self.at, self.findings)
+        sendable = is_method(self.operation, self.at, self.findings)
         return ConsumedEntry(
             upstream=upstream,
             path=path,
@@ -152,7 +168,7 @@ class _Reading:
             body=read.body,
             binds=self.binds,
             at=self.at,
-            refused=refused or bool(unsupported) or read.refused,
+            refused=refused or bool(unsupported) or read.refused or not sendable,
         )
 
     def _told_apart(self, inputs: list[Declared]) -> list[Declared]:
@@ -227,11 +243,21 @@ class _Reading:
             except re.error as failure:
                 message = f"the pattern of `{parameter.name}` is no regular expression: {failure}"
                 self.findings.error(self.at, "bad-pattern", message)
-        if parameter.location != "environment":
+        if parameter.location is None or parameter.location in _PLACES:
             return True
-        message = f"the input `{parameter.name}` is `in: environment`, which is not supported yet"
-        self.findings.warning(self.at, "unsupported-location", f"{message}, so `{self.operation.name}` is not run")
+        message = f"the input `{parameter.name}` is `in: {parameter.location}`, so `{self.operation.name}` is not run"
+        hint = did_you_mean(parameter.location, _PLACES)
+        self.findings.warning(self.at, "unsupported-location", message + hint)
         return False
+
+
+def is_method(operation: ConsumedOperation | ExposedOperation, at: Path, findings: Findings) -> bool:
+    """Whether an operation has a method that can be sent; one that has not is told."""
+    if operation.method in _METHODS:
+        return True
+    message = f"`{operation.method[:40]}` is no method, so `{operation.name}` is not run"
+    findings.warning((*at, "method"), "unknown-value", message + did_you_mean(operation.method, _METHODS))
+    return False
 
 
 def _with_placeholders(inputs: list[Declared], path: PathTemplate) -> list[Declared]:

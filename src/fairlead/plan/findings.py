@@ -10,7 +10,8 @@ from fairlead.spec.diagnostics import CodeName, Diagnostic, Severity
 from fairlead.spec.source import Path, Source
 
 LEFT_OUT = frozenset({
-    "duplicate-route", "refused-call", "unknown-call", "unsupported-mapping", "unsupported-steps",
+    "ambiguous-placeholder", "duplicate-route", "refused-call", "unknown-call", "unknown-value", "unsupported-mapping",
+    "unsupported-steps",
 })  # fmt: skip
 """The warnings that say of an operation that it is not served, and why."""
 

@@ -45,11 +45,14 @@ def read_outbound(
     # An empty password is one: many an API takes its key as the user name.
     missing = [key for key in _REQUIRED[spelled.type] if not spelled.texts[key] and spelled.texts[key] != ""]
     for key in missing:
-        findings.error(at, "missing-key", f"an authentication of type `{authored.type}` needs `{key}`")
+        message = f"an authentication of type `{authored.type}` needs `{key}`, so no operation of `{where}` is run"
+        findings.warning(at, "missing-key", message)
     if missing:
         return None
     templates = {key: parse_template(text) for key, text in spelled.texts.items() if text is not None}
     variables = dict(_variables(templates, binds, where, at, findings))
+    if any(variable not in variables for template in templates.values() for variable in template.variables):
+        return None
     return Authentication(
         type=spelled.type, placement=placement, schemes=spelled.schemes, variables=variables, **templates
     )
@@ -82,8 +85,8 @@ def _variables(
                 findings.warning((*at, key), "unbound-variable", message + did_you_mean(variable, sorted(binds)))
                 findings.inferred((*at, key), "unbound-variable", where, message)
             if bound is None:
-                message = f"no bind has the key `{variable}`{did_you_mean(variable, sorted(binds))}"
-                findings.error((*at, key), "unknown-variable", message)
+                message = f"no bind has the key `{variable}`, so no operation of `{where}` is run"
+                findings.warning((*at, key), "unknown-variable", message + did_you_mean(variable, sorted(binds)))
             else:
                 yield variable, bound
 

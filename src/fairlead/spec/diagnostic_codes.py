@@ -77,12 +77,16 @@ _SHAPE: Mapping[CodeName, Code] = {
         "Nobody reads a key; often it is misspelled.",
         "Correct or remove it; keys that begin with `x-` are left alone.",
     ),
-    "unknown-value": _error(
-        "A value is none of the allowed ones.", "Correct the spelling, or use one that the message names."
+    "unknown-value": _warning(
+        "A value is none of the allowed ones. The operation is not served.",
+        "Correct the spelling, or use one that the message names.",
     ),
-    "wrong-type": _error("A text stands where a list belongs, and the like.", "Write what the message asks for."),
+    "wrong-type": _error(
+        "A text stands where a list belongs, and the like. Where nothing depends on it, it is a warning.",
+        "Write what the message asks for.",
+    ),
     "out-of-range": _error(
-        "A number is beyond its bounds, or a whole number has more than 64 bits.",
+        "A whole number has more than 64 bits. A number beyond its bounds, as of a port, is a warning.",
         "Choose one within the bounds; write a long one as a text, in quotes.",
     ),
 }
@@ -126,9 +130,8 @@ _CONSUMED: Mapping[CodeName, Code] = {
     ),
     "bad-pattern": _error("A pattern is no regular expression.", "Correct the pattern."),
     "unsupported-location": _warning(
-        "An input is `in: cookie` or `environment`, or its value is a variable of the environment. The operation is "
-        "not served.",
-        "Use `in: query` or `in: header` if the API takes it there; a credential is written as `authentication`.",
+        "An input has an `in` that no request has a place for. The operation is not served.",
+        "Use `path`, `query`, `header`, `cookie`, `body` or `formData`.",
     ),
     "unsupported-body": _warning(
         "A `body` is of another type than json, text, xml, raw, formUrlEncoded and multipartForm. The operation is not "
@@ -147,8 +150,9 @@ _CREDENTIALS: Mapping[CodeName, Code] = {
         "that name is taken.",
         "Add the variable to the keys of a bind, or correct its name.",
     ),
-    "unknown-variable": _error(
-        "No bind has a variable of an authentication, and it is no name of an environment variable.",
+    "unknown-variable": _warning(
+        "No bind has a variable of an authentication, and it is no name of an environment variable. None of the API's "
+        "operations is served.",
         "Add the variable to the keys of a bind, or correct its name.",
     ),
     "bad-scheme": _error(
@@ -188,14 +192,17 @@ _EXPOSED: Mapping[CodeName, Code] = {
     "duplicate-route": _warning(
         "Two operations claim one route. The first is served.", "Change the path or the method of one."
     ),
-    "duplicate-tool": _error("Two tools claim one name.", "Rename one of them."),
-    "bad-tool-name": _error(
-        "A tool has a name that MCP does not allow.", "Use letters, digits, `_`, `-` and `.` only."
+    "duplicate-tool": _warning("Two tools have one name. The later has a number behind it.", "Rename one of them."),
+    "bad-tool-name": _warning(
+        "A tool has a name that MCP does not allow. It gets one that it allows.",
+        "Use letters, digits, `_`, `-` and `.` only.",
     ),
     "long-tool-name": _warning("A tool's name is longer than the 64 characters most models take.", "Shorten it."),
 }
 _ROUTES: Mapping[CodeName, Code] = {
-    "ambiguous-placeholder": _error("A route's placeholder fits several parameters.", "Spell it like one of them."),
+    "ambiguous-placeholder": _warning(
+        "A route's placeholder fits several parameters. The route is not served.", "Spell it like one of them."
+    ),
     "placeholder-position": _warning("A route's placeholder matches by position only.", "Spell both alike."),
     "unused-placeholder": _warning(
         "Nothing upstream takes a route's placeholder. Callers fill it, and it is not sent.",

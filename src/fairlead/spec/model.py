@@ -6,7 +6,7 @@ Keys follow the Naftiko specification (1.0.0-alpha2 spelling). What the specific
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -17,6 +17,23 @@ def _upper(value: object) -> object:
 
 def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
+
+
+_PLACES = {
+    "path": "path", "query": "query", "querystring": "query", "header": "header", "headers": "header", "body": "body",
+    "requestbody": "body", "formdata": "formData", "form": "formData", "cookie": "cookie", "environment": "environment",
+    "env": "environment",
+}  # fmt: skip
+
+
+def _place(value: object) -> object:
+    """Where an input goes, in one spelling; a text that says nothing known stays, and stops its operation only."""
+    return _PLACES.get(value.lower().replace("-", "").replace("_", ""), value) if isinstance(value, str) else value
+
+
+def _listed(value: object) -> object:
+    """What stands alone where there may be several."""
+    return [value] if isinstance(value, dict) else value
 
 
 class _Authored(BaseModel):
@@ -75,10 +92,7 @@ class InputParameter(_Authored):
     """One input of an operation; the `x-fairlead-…` keys are what an overlay knows beyond the specification."""
 
     name: str
-    location: Annotated[
-        Literal["path", "query", "header", "body", "formData", "cookie", "environment"] | None,
-        Field(alias="in"),
-    ] = None
+    location: Annotated[str | None, BeforeValidator(_place), Field(alias="in")] = None
     type: str | None = None
     description: str = ""
     required: bool | None = None
@@ -94,7 +108,7 @@ class InputParameter(_Authored):
 
 
 class OutputParameter(_Authored):
-    """One output: of a consumed operation (`value`) or of an exposed one (`mapping`)."""
+    """One output of an exposed operation."""
 
     name: str = ""
     type: str | None = None
@@ -125,29 +139,11 @@ class ConsumedOperation(_Authored):
 
     name: str
     description: str = ""
-    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], BeforeValidator(_upper)] = (
-        "GET"
-    )
+    method: Annotated[str, BeforeValidator(_upper)] = "GET"
     path: str | None = None
     input_parameters: Annotated[list[InputParameter], Field(alias="inputParameters")] = []
-    output_parameters: Annotated[list[OutputParameter], Field(alias="outputParameters")] = []
-    output_raw_format: Annotated[
-        Literal[
-            "json",
-            "xml",
-            "yaml",
-            "csv",
-            "tsv",
-            "psv",
-            "html",
-            "markdown",
-            "avro",
-            "protobuf",
-            "text",
-            "binary",
-        ],
-        Field(alias="outputRawFormat"),
-    ] = "json"
+    output_parameters: Annotated[object, Field(alias="outputParameters")] = None
+    output_raw_format: Annotated[str, BeforeValidator(_lower), Field(alias="outputRawFormat")] = "json"
     body: object = None
     pagination: Annotated[Pagination | None, Field(alias="x-fairlead-pagination")] = None
     response_schema: Annotated[dict[str, object] | None, Field(alias="x-fairlead-response-schema")] = None
@@ -195,7 +191,7 @@ class Exposed(_Authored):
     call: str | None = None
     with_: Annotated[dict[str, object], Field(alias="with")] = {}
     input_parameters: Annotated[list[InputParameter], Field(alias="inputParameters")] = []
-    output_parameters: Annotated[list[OutputParameter], Field(alias="outputParameters")] = []
+    output_parameters: Annotated[list[OutputParameter], BeforeValidator(_listed), Field(alias="outputParameters")] = []
     steps: object = None
     ref: object = None
 
@@ -205,7 +201,7 @@ class ExposedOperation(Exposed):
 
     name: str = ""
     label: str = ""
-    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"], BeforeValidator(_upper)]
+    method: Annotated[str, BeforeValidator(_upper)]
 
 
 class ExposedResource(_Authored):

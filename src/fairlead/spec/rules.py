@@ -25,6 +25,13 @@ _NOUNS = {
 }  # fmt: skip
 
 
+# What tells people something, or has a default that serves as well.
+_HARMLESS = frozenset({
+    "address", "created", "default", "description", "display", "enum", "hints", "label", "modified", "port",
+    "stakeholders", "tags", "transport",
+})  # fmt: skip
+
+
 class _Finding(TypedDict):
     type: str
     loc: tuple[str | int, ...]
@@ -64,18 +71,18 @@ def _diagnostic(source: Source, path: Path, finding: _Finding) -> Diagnostic:
     if finding["type"] == "missing":
         message = f"{_noun(path[:-1])} needs {key}"
         return Diagnostic(position=source.value_position(path[:-1]), code="missing-key", message=message)
-    position = source.value_position(path)
+    position, severity = source.value_position(path), Severity.WARNING if _is_harmless(path) else Severity.ERROR
     given = finding["input"]
-    if finding["type"] == "literal_error":
-        known = [word.strip("'") for word in str(finding["ctx"]["expected"]).replace(" or ", ", ").split(", ")]
-        hint = did_you_mean(str(given), known) or f"; use one of {', '.join(known)}"
-        message = f"{key} cannot be `{_short(given)}`{hint}"
-        return Diagnostic(position=position, code="unknown-value", message=message)
     if finding["type"] in {"greater_than_equal", "less_than_equal"}:
         message = f"{key} is out of range: {_short(given)}"
-        return Diagnostic(position=position, code="out-of-range", message=message)
+        return Diagnostic(position=position, code="out-of-range", message=message, severity=severity)
     message = f"{key} must be {_expected(finding['type'])}, not {_kind(given)}"
-    return Diagnostic(position=position, code="wrong-type", message=message)
+    return Diagnostic(position=position, code="wrong-type", message=message, severity=severity)
+
+
+def _is_harmless(path: Path) -> bool:
+    """Whether a document runs as well without what stands there."""
+    return path[:1] == ("info",) or any(part in _HARMLESS for part in path)
 
 
 def _key(path: Path) -> str:
@@ -159,7 +166,7 @@ def _blank(value: JsonValue, path: Path, *, missing: bool) -> None:
         else:
             value.pop(last, None)
     elif isinstance(value, list) and isinstance(last, int) and last < len(value):
-        value[last] = {}
+        value[last] = "" if value[last] == {} else {}  # the item of a list of texts, when it is no mapping's
 
 
 def _noun(path: Path) -> str:
