@@ -22,8 +22,16 @@ def tool_name(number: int, document: int = 0) -> str:
     return f"get-all-events-{number}" if not document else f"get-all-events-{document}-{number}"
 
 
-def write_capability(tools: int, folder: Path, document_number: int = 0) -> Path:
-    """A document of so many operations, each a route and a tool.
+class _Plain(yaml.CSafeDumper):
+    """Writes the same value twice rather than once with an alias."""
+
+    def ignore_aliases(self, _data: object) -> bool:
+        """Never an alias: no document that is published has one."""
+        return True
+
+
+def write_capability(tools: int, folder: Path, document_number: int = 0, *, inputs: int | None = None) -> Path:
+    """A document of so many operations, each a route and a tool, of all their inputs or the first ones.
 
     The last one asks for the page of events, unless the document has a number: then nothing of it is another's.
     """
@@ -32,6 +40,8 @@ def write_capability(tools: int, folder: Path, document_number: int = 0) -> Path
     rest, mcp = document["capability"]["exposes"]
     consumed["authentication"] = _TOKEN
     resource, route, tool = consumed["resources"][0], rest["resources"][0], mcp["tools"][0]
+    kept = [each["name"] for each in resource["operations"][0]["inputParameters"]][:inputs]
+    _keep(kept, resource["operations"][0], route["operations"][0], tool)
     if document_number:
         consumed["namespace"] += f"-{document_number}"
     places = [_place(number, tools, document_number) for number in range(tools)]
@@ -50,8 +60,15 @@ def write_capability(tools: int, folder: Path, document_number: int = 0) -> Path
         tool | {"name": tool_name(number, document_number), "call": call} for number, call in enumerate(calls)
     ]
     path = folder / (f"{tools}-tools-{document_number}.yaml" if document_number else f"{tools}-tools.yaml")
-    path.write_text(yaml.dump(document, Dumper=yaml.CSafeDumper, sort_keys=False))
+    path.write_text(yaml.dump(document, Dumper=_Plain, sort_keys=False))
     return path
+
+
+def _keep(names: list[str], operation: dict[str, Any], *exposed: dict[str, Any]) -> None:
+    """Take all inputs but these out of an operation, and of what exposes it."""
+    operation["inputParameters"] = [each for each in operation["inputParameters"] if each["name"] in names]
+    for each in exposed:
+        each["with"] = {name: value for name, value in each["with"].items() if name in names}
 
 
 def _place(number: int, tools: int, document: int) -> str:
