@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bench.capability import write_capability
 from bench.gateways import fairlead_command
-from bench.many import LARGEST, LARGEST_INPUTS, write_documents
+from bench.many import INPUTS, LARGEST, write_documents
 from bench.processes import START_TIMEOUT, CannotMeasure, ask, environment, free_port, last_words, spawn, stop
 from bench.resources import resident_mb
 
@@ -37,7 +37,7 @@ def measure_start_up(*, runs: int, core: int, folder: Path) -> StartUp:
     check_cpu(core, folder)
     checks = tuple(check_cpu(core, folder) for _ in range(runs))
     serves = [ready_after(core, folder) for _ in range(runs)]
-    largest, many = str(write_capability(LARGEST, folder, inputs=LARGEST_INPUTS)), str(write_documents(folder))
+    largest, many = str(write_capability(LARGEST, folder, inputs=INPUTS)), str(write_documents(folder))
     return StartUp(
         check_cpu=checks,
         largest_check_cpu=tuple(check_cpu(core, folder, largest) for _ in range(runs)),
