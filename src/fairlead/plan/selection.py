@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from fairlead.errors import ConfigurationError
-from fairlead.plan.model import Operation, Plan, Route, Tool
+from fairlead.plan.model import Plan, Route, Tool
 from fairlead.spec.diagnostics import did_you_mean
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -50,46 +50,39 @@ def select(plans: Sequence[Plan], selection: Selection) -> tuple[Plan, ...]:
 
 
 def _kept(plan: Plan, selection: Selection) -> Plan:
-    routes = [route for route in plan.routes if _selects(selection, _names_of_route(plan, route)) and (
-        not selection.read_only or (route.method in _READING and _reads(route.operation))
-    )]  # fmt: skip
-    tools = [tool for tool in plan.tools if _selects(selection, _names_of_tool(plan, tool)) and (
-        not selection.read_only or (tool.semantics.read_only and _reads(tool.operation))
-    )]  # fmt: skip
-    used = {id(operation) for operation in (*(each.operation for each in routes), *(each.operation for each in tools))}
+    routes = tuple(route for route in plan.routes if _is_selected(plan, route, selection))
+    tools = tuple(tool for tool in plan.tools if _is_selected(plan, tool, selection))
+    used = {id(route.operation) for route in routes} | {id(tool.operation) for tool in tools}
     operations = tuple(operation for operation in plan.operations if id(operation) in used)
     upstreams = tuple(dict.fromkeys(operation.call.upstream for operation in operations))
-    return replace(plan, routes=tuple(routes), tools=tuple(tools), operations=operations, upstreams=upstreams)
+    return replace(plan, routes=routes, tools=tools, operations=operations, upstreams=upstreams)
 
 
-def _reads(operation: Operation) -> bool:
-    return operation.call.method in _READING
+def _is_selected(plan: Plan, exposed: Route | Tool, selection: Selection) -> bool:
+    names = _lower(_names(plan, exposed))
+    if selection.only and not any(fnmatchcase(name, only) for only in _lower(selection.only) for name in names):
+        return False
+    return not selection.read_only or _reads(exposed)
+
+
+def _reads(exposed: Route | Tool) -> bool:
+    said = exposed.semantics.read_only if isinstance(exposed, Tool) else exposed.method in _READING
+    return said and exposed.operation.call.method in _READING
 
 
 def _is_tagged(plan: Plan, selection: Selection) -> bool:
     return not selection.tags or not _lower(selection.tags).isdisjoint(_lower(plan.tags))
 
 
-def _selects(selection: Selection, names: Iterable[str]) -> bool:
-    if not selection.only:
-        return True
-    lowered = _lower(names)
-    return any(fnmatchcase(name, pattern) for pattern in _lower(selection.only) for name in lowered)
-
-
-def _names_of_route(plan: Plan, route: Route) -> tuple[str, ...]:
-    own = (route.name, route.operation.name)
-    return (*own, *(f"{space}.{name}" for space in (plan.namespace, route.operation.namespace) for name in own))
-
-
-def _names_of_tool(plan: Plan, tool: Tool) -> tuple[str, ...]:
-    own = (tool.name, tool.operation.name)
-    return (*own, *(f"{space}.{name}" for space in (plan.namespace, tool.operation.namespace) for name in own))
+def _names(plan: Plan, exposed: Route | Tool) -> tuple[str, ...]:
+    """What a person may call it: by its own name or its operation's, alone or with a namespace."""
+    own = (exposed.name, exposed.operation.name)
+    return (*own, *(f"{space}.{name}" for space in (plan.namespace, exposed.operation.namespace) for name in own))
 
 
 def _refuse_unknown(plans: Sequence[Plan], selection: Selection) -> None:
-    names = {name for plan in plans for route in plan.routes for name in _names_of_route(plan, route)}
-    names |= {name for plan in plans for tool in plan.tools for name in _names_of_tool(plan, tool)}
+    names = {name for plan in plans for route in plan.routes for name in _names(plan, route)}
+    names |= {name for plan in plans for tool in plan.tools for name in _names(plan, tool)}
     lowered = _lower(names)
     for pattern in selection.only:
         if not any(fnmatchcase(name, pattern.lower()) for name in lowered):
