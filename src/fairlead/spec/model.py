@@ -37,7 +37,9 @@ def _listed(value: object) -> object:
 
 
 class _Authored(BaseModel):
-    model_config = ConfigDict(extra="allow", frozen=True, coerce_numbers_to_str=True, populate_by_name=True)
+    model_config = ConfigDict(
+        extra="allow", frozen=True, coerce_numbers_to_str=True, populate_by_name=True, defer_build=True
+    )
 
 
 class Info(_Authored):
