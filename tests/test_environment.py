@@ -158,3 +158,15 @@ def test_what_a_caller_gives_is_never_looked_up(tmp_path: Path) -> None:
         httpx2.post(f"{running.rest_url}/v1/tides", params={"REGION": "{{env.KEY}}"}, json={"place": "{{env.KEY}}"})
     assert "unit=u-m-%7B%7Benv.KEY%7D%7D" in up.asked[0][0]
     assert json.loads(up.bodies[0])["at"] == "{{env.KEY}}"
+
+
+def test_a_header_with_an_unbound_variable_is_the_operators_and_told(tmp_path: Path) -> None:
+    """No caller is asked for what looks like a key, whether or not the API has another credential."""
+    file = document(tmp_path, "keys.env", DOCUMENT.replace("'k {{env.KEY}}'", "'{{SEA_KEY}}', X-Other: 'o {{UNIT}}'"))
+    compiled = compile_document(load(file))
+    assert [found.code for found in compiled.diagnostics if found.severity == "warning"] == ["unbound-variable"] * 2
+    (operation,) = compiled.plan.operations
+    assert sorted(parameter.name for parameter in operation.parameters) == ["REGION", "place"]
+    with stand_in() as up, serving.gateway(plans=(compiled.plan,), upstream=up.url, settings=SETTINGS) as running:
+        httpx2.post(f"{running.rest_url}/v1/tides?REGION=x", json={"place": "y"})
+    assert (up.asked[0][1]["x-key"], up.asked[0][1]["x-other"]) == ("key-12345", "o m")

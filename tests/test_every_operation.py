@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from email.parser import BytesParser
+from email.policy import HTTP
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,7 @@ from fairlead.plan.templates import Template
 from fairlead.settings import Secret, Settings
 from fairlead.spec.diagnostics import DocumentInvalid, has_errors
 from fairlead.spec.load import load
+from fairlead.spec.model import Document
 from stand_in import StandIn, stand_in
 
 SAMPLES: Mapping[str, Any] = {
@@ -124,7 +127,9 @@ class Expected:
 class Tally:
     """What was seen of a set of documents."""
 
+    exposed: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    documents: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
 
 
@@ -231,6 +236,17 @@ def expected(operation: Operation, arguments: Mapping[str, Any]) -> Expected:
     )
 
 
+def parts_of(content_type: str, body: bytes) -> list[tuple[str, str]]:
+    """The fields of a multipart body, as the standard library's reader of messages finds them."""
+    message = BytesParser(policy=HTTP).parsebytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
+    found = []
+    for part in message.iter_parts():
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        found.append((str(part.get_param("name", header="content-disposition")), content.decode()))
+    return found
+
+
 def assert_arrived(up: StandIn, operation: Operation, arguments: Mapping[str, Any]) -> None:
     """The one call that arrived is the one that the document says."""
     wanted = expected(operation, arguments)
@@ -257,8 +273,9 @@ def assert_arrived(up: StandIn, operation: Operation, arguments: Mapping[str, An
             ("application/octet-stream", text(wanted.body).encode()),
         }
     elif operation.call.body.kind == "multipart":
-        boundary = headers["content-type"].partition("boundary=")[2]
-        assert body.decode().endswith(f"\r\n--{boundary}--\r\n")
+        assert isinstance(wanted.body, dict)
+        items = [(n, i) for n, v in wanted.body.items() for i in (v if isinstance(v, list) else [v])]
+        assert parts_of(headers["content-type"], body) == [(name, text(item)) for name, item in items]
     else:
         assert body.decode() == text(wanted.body)
 
@@ -389,9 +406,25 @@ def test_every_operation_of_every_published_document_arrives(shared: Path, capsy
         if plans := tuple(accepted(folder, tally)):
             assert_all_arrive(plans, tally)
     with capsys.disabled():
-        sys.stderr.write(f"\npublished documents: {dict(tally.calls)} arrive; not served {dict(tally.refused)}\n")
+        sys.stderr.write(
+            f"\nexposed: {dict(tally.exposed)}; run: {dict(tally.calls)}; refused: {dict(tally.refused)}\n"
+        )
+        sys.stderr.write(f"documents: {dict(tally.documents)}\n")
+    # Nothing that an author exposes is gone without a word.
+    assert tally.exposed.total() == tally.calls.total() + tally.refused.total()
     assert tally.calls["REST"] > 3_700
     assert tally.calls["MCP"] > 3_900
+
+
+def exposures(plan: Plan, document: Document) -> Iterator[str]:
+    """`REST` or `MCP` for everything that a document exposes, in its author's words; without any, what the plan has."""
+    if not document.capability.exposes:
+        yield from ["REST"] * len(plan.routes) + ["MCP"] * len(plan.tools)
+    for adapter in document.capability.exposes:
+        if adapter.type == "rest":
+            yield from ("REST" for resource in adapter.resources for _ in resource.operations)
+        elif adapter.type == "mcp":
+            yield from ("MCP" for _ in adapter.tools)
 
 
 def accepted(folder: Path, tally: Tally) -> Iterator[Plan]:
@@ -400,11 +433,13 @@ def accepted(folder: Path, tally: Tally) -> Iterator[Plan]:
         try:
             compiled = compile_document(load(file))
         except DocumentInvalid as refused:
-            tally.refused[refused.diagnostics[0].code] += 1
+            tally.documents[refused.diagnostics[0].code] += 1
             continue
         errors = [each.code for each in compiled.diagnostics if each.severity == "error"]
         if errors:
-            tally.refused[errors[0]] += 1
+            tally.documents[errors[0]] += 1
             continue
+        tally.documents["accepted"] += 1
+        tally.exposed.update(exposures(compiled.plan, load(file).document))
         tally.refused.update(each.code for each in compiled.diagnostics if each.code in LEFT_OUT)
         yield compiled.plan

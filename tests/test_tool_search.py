@@ -13,10 +13,11 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 import serving
+from fairlead.sandbox.options import DEMO_ORGANIZATION_ID
 from serving import Gateway
 from stand_in import StandIn, stand_in
 from test_cli import FREE, started
-from test_mcp import post, texts
+from test_mcp import EVENTS, post, texts
 
 NAMES = ("list-tides", "getStationById", "delete_buoy", "searchInvoices", "list-winds")
 OPERATIONS = """
@@ -180,3 +181,20 @@ def test_the_banner_tells_what_the_list_costs(tmp_path: Path) -> None:
         assert "--tool-search shows three instead" in text
     with started("serve", tmp_path / "many.yaml", "--tool-search", *FREE) as (_, text):
         assert "3 tools in place of 101, about " in text
+
+
+def test_a_next_page_is_announced_as_a_call_that_clients_can_make(seed: Path) -> None:
+    """Feeding the announced arguments back gives the next page; the upstream's own text is left alone."""
+    arguments = {"organizationId": DEMO_ORGANIZATION_ID, "pageSize": 2}
+    settings = serving.settings_for_tests(result_budget=20_000)
+    with serving.gateway(seed, tool_search=True, settings=settings) as running:
+        first = called(running, "call_tool", name=EVENTS, arguments=arguments)
+        announced = first["_meta"]["fairlead/nextPage"]
+        second = post(running.mcp_url, "tools/call", **announced)["result"]
+        narrow = called(running, "call_tool", name=EVENTS, arguments=arguments | {"pageSize": 100})
+    assert f"Let `call_tool` call {EVENTS} again with " in texts(first)[1]
+    assert json.loads(texts(first)[0]) == first["structuredContent"]
+    moments = [[event["timestamp"] for event in page["structuredContent"]["events"]] for page in (first, second)]  # type: ignore[index]
+    assert max(moments[1]) <= min(moments[0])
+    assert narrow["isError"]
+    assert f"Let `call_tool` call {EVENTS} again with " in texts(narrow)[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -12,16 +11,14 @@ import orjson
 from fairlead.expose.presenting import Presenting
 from fairlead.expose.problems import PROBLEM_MEDIA_TYPE
 from fairlead.expose.rest_arguments import takes_body
+from fairlead.plan.media_types import ANY_BYTES, MEDIA_TYPES
+from fairlead.plan.methods import DESCRIBED
 from fairlead.plan.model import Parameter, Plan, Route, Segment
 from fairlead.plan.parameters import arguments_schema, parameter_schema
+from fairlead.plan.safe_names import free_name, safe_name
 from fairlead.spec.source import JsonValue
 
-# What a path item has a key for; other methods are served, and not described.
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_MEDIA_TYPES = {
-    "json": "application/json", "xml": "application/xml", "csv": "text/csv", "html": "text/html",
-    "text": "text/plain", "markdown": "text/markdown", "yaml": "application/yaml",
-}  # fmt: skip
+_LONGEST_NAME = 200
 _HEADERS = {
     "X-RateLimit-Limit": "Calls the upstream allows in its window, as the upstream said.",
     "X-RateLimit-Remaining": "Calls that are left in the window, as the upstream said.",
@@ -162,8 +159,8 @@ def _paths(plans: Sequence[Plan], told: Presenting | None) -> dict[str, JsonValu
     taken: set[str] = set()
     for plan in plans:
         for route in plan.routes:
-            if route.method.lower() not in _METHODS:
-                continue
+            if route.method not in DESCRIBED:
+                continue  # it is served, and OpenAPI has no word for it
             first = firsts.setdefault(route.shape[1], route)
             spelt = replace(route, segments=tuple(map(_spelt, route.segments, first.segments)))
             item = paths.setdefault(spelt.path, {})
@@ -181,10 +178,7 @@ def _spelt(segment: Segment, first: Segment) -> Segment:
 
 def _unique(route: Route, taken: set[str]) -> str:
     """An operationId: the document's name, made of characters that generators take, never twice."""
-    stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", route.name).strip("-") or "operation"
-    name, number = stem, 2
-    while name in taken:
-        name, number = f"{stem}-{number}", number + 1
+    name = free_name(safe_name(route.name, _LONGEST_NAME) or "operation", taken, _LONGEST_NAME)
     taken.add(name)
     return name
 
@@ -211,7 +205,7 @@ def _request_body(route: Route) -> dict[str, JsonValue]:
     whole = next((parameter for parameter in parameters if parameter.location == "body"), None)
     if whole is not None:
         if whole.format == "binary":
-            return {"required": whole.required, "content": {"application/octet-stream": {"schema": {}}}}
+            return {"required": whole.required, "content": {ANY_BYTES: {"schema": {}}}}
         return {"required": whole.required, "content": {"application/json": {"schema": parameter_schema(whole)}}}
     fields = [parameter for parameter in parameters if parameter.location == "field"]
     if not fields or not takes_body(route):
@@ -243,7 +237,7 @@ def _parameter(route: Route, parameter: Parameter) -> JsonValue:
 
 def _responses(route: Route) -> dict[str, JsonValue]:
     operation = route.operation
-    media = _MEDIA_TYPES.get(operation.call.raw_format, "application/octet-stream")
+    media = MEDIA_TYPES.get(operation.call.raw_format, ANY_BYTES)
     schema: JsonValue = dict(operation.response_schema) if operation.response_schema else {}
     paging = _described(_PAGE_HEADERS) if operation.pagination else {}
     responses: dict[str, JsonValue] = {

@@ -14,6 +14,7 @@ from fairlead.engine.texts import data_url
 from fairlead.errors import ArgumentFault, RequestMalformed
 from fairlead.expose.http import Request
 from fairlead.plan.conversion import list_value, typed_value
+from fairlead.plan.methods import WITH_BODY
 from fairlead.plan.model import Parameter, Route
 from fairlead.spec.json_text import is_json, read_json
 from fairlead.spec.source import JsonValue
@@ -119,7 +120,7 @@ def _differing(parameters: Sequence[Parameter], texts: Sequence[str]) -> list[Ar
 
 def takes_body(route: Route) -> bool:
     """Whether callers give the fields of a body in one; few clients send one with a GET."""
-    return route.method in {"POST", "PUT", "PATCH"}
+    return route.method in WITH_BODY
 
 
 def _pairs(query: bytes) -> list[tuple[str, str]]:

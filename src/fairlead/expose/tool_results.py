@@ -15,6 +15,8 @@ from fairlead.expose.problems import to_tool_text
 from fairlead.plan.model import Arguments, Tool
 from fairlead.spec.source import JsonValue
 
+NEXT_PAGE = "fairlead/nextPage"
+"""Where the `_meta` of a result has the exact call of the next page."""
 # The SDKs' clients refuse a whole message beyond some 190 levels, and its text carries the same bytes.
 _DEEPEST = 150
 
@@ -57,7 +59,7 @@ def answer_of(tool: Tool, arguments: Arguments, result: Result, around: Neighbou
         given = page_arguments(tool.operation.pagination, arguments, page)
         call = {tool.aliases.get(name, name): value for name, value in given.items()}
         texts.append(f"There is a next page. Call {tool.name} again with {_shown(call)}")
-        meta["fairlead/nextPage"] = {"name": tool.name, "arguments": call}
+        meta[NEXT_PAGE] = {"name": tool.name, "arguments": call}
     return ToolAnswer(texts=tuple(texts), json=None if _is_deep(whole, result.value) else whole, meta=meta)
 
 

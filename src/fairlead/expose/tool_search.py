@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairlead.engine.arguments import ArgumentCheck, parameters_check
 from fairlead.errors import ArgumentFault, FairleadError, InvalidArguments
 from fairlead.expose.tool_list import ListedTool
-from fairlead.expose.tool_results import ToolAnswer, error_answer
+from fairlead.expose.tool_results import NEXT_PAGE, ToolAnswer, error_answer
 from fairlead.expose.tools import CallTool
 from fairlead.plan.model import Parameter, Semantics
 from fairlead.plan.parameters import arguments_schema
@@ -92,7 +92,7 @@ class ToolSearch:
         except FairleadError as error:
             return error_answer(error)
         own = arguments.get("arguments", {})
-        return await self.calls[tool.name](own if isinstance(own, dict) else {}, revision)
+        return _through(tool.name, await self.calls[tool.name](own if isinstance(own, dict) else {}, revision))
 
     def _named(self, name: JsonValue) -> ListedTool:
         tool = self.tools.get(str(name))
@@ -174,6 +174,17 @@ def _apart(text: str) -> str:
 def _summary(tool: ListedTool) -> JsonValue:
     first = tool.description.strip().partition("\n")[0]
     return {"name": tool.name, "summary": first[:_LONGEST_SUMMARY], "required": tool.schema.get("required", [])}
+
+
+def _through(name: str, answer: ToolAnswer) -> ToolAnswer:
+    """The answer of a tool whose advice to call it again goes through `call_tool`, as clients have no other way."""
+    # The first text of a success is the upstream's.
+    kept = 0 if answer.is_error else 1
+    advice = (text.replace(f"Call {name} again", f"Let `call_tool` call {name} again") for text in answer.texts[kept:])
+    meta = dict(answer.meta)
+    if NEXT_PAGE in meta:
+        meta[NEXT_PAGE] = {"name": "call_tool", "arguments": meta[NEXT_PAGE]}
+    return replace(answer, texts=(*answer.texts[:kept], *advice), meta=meta)
 
 
 def _json_answer(value: dict[str, JsonValue]) -> ToolAnswer:

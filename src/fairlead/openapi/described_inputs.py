@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from fairlead.openapi.bodies import EXTENSION, NAME
 from fairlead.openapi.wire import SENT, usable_name
 from fairlead.plan.consumed import ConsumedEntry
-from fairlead.plan.inference import Declared, parameter_of, read_supply
+from fairlead.plan.inference import Declared, parameter_of
 from fairlead.plan.model import Argument, Body, BodyTemplate, Constant
 from fairlead.plan.parameters import parameter_schema
+from fairlead.plan.scope import Scope, read_supply
 from fairlead.plan.templates import Template
 from fairlead.plan.variables import environment_of
 from fairlead.spec.source import JsonValue
@@ -69,7 +70,7 @@ def _fixed(item: Declared) -> str | int | float | None:
     value = item.authored.value if item.authored else None
     if value is None or _MAY_BE_SECRET.search(item.name):
         return None
-    supply = read_supply(value, (), {})  # type: ignore[arg-type]
+    supply = read_supply(value, Scope())  # type: ignore[arg-type]
     if isinstance(supply, Constant) and isinstance(supply.value, str | int | float):
         return supply.value
     return None

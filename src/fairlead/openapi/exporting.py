@@ -10,18 +10,14 @@ from fairlead.openapi.names import free_name, operation_name, shape_of
 from fairlead.openapi.shapes import prose
 from fairlead.plan.consumed import ConsumedEntry, read_consumed
 from fairlead.plan.findings import Findings
+from fairlead.plan.media_types import ANY_BYTES, MEDIA_TYPES
+from fairlead.plan.methods import DESCRIBED
 from fairlead.plan.model import Authentication, Upstream
 from fairlead.plan.paths import PLACEHOLDER
 from fairlead.plan.templates import Template
 from fairlead.spec.load import LoadedDocument
 from fairlead.spec.source import JsonValue
 
-_MEDIA_TYPES = {
-    "json": "application/json", "xml": "application/xml", "csv": "text/csv", "html": "text/html",
-    "text": "text/plain", "markdown": "text/markdown", "yaml": "application/yaml", "tsv": "text/tab-separated-values",
-}  # fmt: skip
-_METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
-_UNKNOWN_MEDIA = "application/octet-stream"
 _TOLD = frozenset({"unsupported-authentication", "unsupported-type", "reserved-header"})
 _LONGEST_TITLE = 120
 _LONGEST_NAME = 200
@@ -96,7 +92,7 @@ class _Exporting:
 
     def _add(self, entry: ConsumedEntry, name: str, *, several: bool) -> None:
         method = entry.authored.method.lower()
-        if method not in _METHODS:
+        if entry.authored.method not in DESCRIBED:
             self.told.append(f"{name}: OpenAPI has no word for the method {entry.authored.method[:40]}")
             return
         path = self._place(entry, method, name)
@@ -169,6 +165,6 @@ def _fixed(template: Template | None) -> str:
 
 
 def _response(entry: ConsumedEntry) -> JsonValue:
-    media = _MEDIA_TYPES.get(entry.authored.output_raw_format, _UNKNOWN_MEDIA)
+    media = MEDIA_TYPES.get(entry.authored.output_raw_format, ANY_BYTES)
     schema: dict[str, JsonValue] = dict(entry.authored.response_schema or {})  # type: ignore[arg-type]
     return {"description": "What the API answers.", "content": {media: {"schema": schema}}}

@@ -13,13 +13,13 @@ from fairlead.openapi.security import chosen_scheme
 from fairlead.openapi.text import DescriptionRefused
 from fairlead.plan.binding import method_semantics
 from fairlead.plan.inference import same_name
+from fairlead.plan.media_types import MEDIA_TYPES
 from fairlead.plan.paths import PLACEHOLDER
 from fairlead.spec.json_text import is_json
 from fairlead.spec.source import MAX_NODES, JsonValue, walk
 
-_FORMATS: Mapping[str, str] = {
-    "application/xml": "xml", "text/xml": "xml", "text/csv": "csv", "text/html": "html", "text/plain": "text",
-    "text/markdown": "markdown", "application/yaml": "yaml", "application/x-yaml": "yaml",
+_FORMATS: Mapping[str, str] = {media: word for word, media in MEDIA_TYPES.items()} | {
+    "text/xml": "xml", "application/x-yaml": "yaml",
 }  # fmt: skip
 _IDENTITY: list[JsonValue] = [{"type": "object", "mapping": "$."}]
 

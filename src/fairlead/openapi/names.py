@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
+from fairlead.plan import safe_names
 from fairlead.plan.paths import PLACEHOLDER, split_at_placeholders
+from fairlead.plan.safe_names import LONGEST_FOR_MODELS, safe_name
 
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
 _UNSPOKEN = re.compile(r"[^a-z0-9]+")
 _UNROUTED = re.compile(r"[^A-Za-z0-9._~:,=@$()-]+")
 _NO_VARIABLE = re.compile(r"[^A-Z0-9]+")
 _VERSIONED = re.compile(r"/v[0-9]")
-LONGEST_TOOL_NAME = 64
 _LONGEST_SLUG = 60
 
 
@@ -22,17 +22,15 @@ def slug(title: str) -> str:
 
 def operation_name(stated: str, method: str, path: str) -> str:
     """The name of an operation: its own, else its method and path, in characters that tools may have."""
-    return _UNSAFE.sub("-", stated).strip("-.") or _UNSAFE.sub("-", f"{method.lower()}{path}").strip("-.")
+    spelled = (safe_name(text, len(text)).strip("-.") for text in (stated, f"{method.lower()}{path}"))
+    return next((name for name in spelled if name), "")
 
 
-def free_name(name: str, taken: set[str], longest: int = LONGEST_TOOL_NAME) -> str:
+def free_name(name: str, taken: set[str], longest: int = LONGEST_FOR_MODELS) -> str:
     """The name, shortened, with a number if another has it; from then on it is taken."""
-    candidate, number = name[:longest].rstrip("-."), 2
-    while candidate in taken:
-        suffix = f"-{number}"
-        candidate, number = name[: longest - len(suffix)] + suffix, number + 1
-    taken.add(candidate)
-    return candidate
+    free = safe_names.free_name(name[:longest].rstrip("-."), taken, longest)
+    taken.add(free)
+    return free
 
 
 def variable_name(*parts: str) -> str:

@@ -83,13 +83,9 @@ class WireReader:
                 self.told.append(f"the field `{name[:60]}` of the body is left out")
                 continue
             kinds = types_of(own, self.references)
-            kind = (
-                "file"
-                if _is_file(own, self.references) and not spread
-                else next(iter(kinds))
-                if len(kinds) == 1
-                else ""
-            )
+            kind = next(iter(kinds)) if len(kinds) == 1 else ""
+            if not spread and _is_file(own, self.references):
+                kind = "file"
             facts = facts_of({}, own, kind, self.references)
             is_required = isinstance(required, list) and name in required
             yield DescribedInput(name=name, place="body" if spread else "formData", required=is_required, facts=facts)

@@ -15,9 +15,9 @@ from fairlead.plan.inference import (
     letters,
     match_placeholders,
     parameter_of,
-    read_supply,
     same_name,
 )
+from fairlead.plan.methods import IDEMPOTENT, SAFE
 from fairlead.plan.model import (
     Argument,
     Operation,
@@ -33,6 +33,7 @@ from fairlead.plan.model import (
     UpstreamInput,
 )
 from fairlead.plan.pins import Pins, Supplied, pinned_supply
+from fairlead.plan.scope import Scope, read_supply
 from fairlead.plan.templates import Template
 from fairlead.plan.variables import environment_of
 from fairlead.spec.diagnostics import did_you_mean
@@ -40,9 +41,6 @@ from fairlead.spec.model import Exposed, InputParameter
 from fairlead.spec.model import PageLink as AuthoredPageLink
 from fairlead.spec.model import Pagination as AuthoredPagination
 from fairlead.spec.source import Path
-
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_IDEMPOTENT_METHODS = _SAFE_METHODS | {"PUT", "DELETE"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,15 +139,15 @@ def _input(declared: Declared, supply: Supply, rule: str, fixed: Mapping[str, Pi
 def _supplies(
     exposure: Exposure, entry: ConsumedEntry, own: Mapping[str, InputParameter], findings: Findings
 ) -> list[Supplied]:
-    given = dict(exposure.authored.with_)
+    given, scope = dict(exposure.authored.with_), Scope((exposure.namespace,), entry.binds)
     supplied: list[Supplied] = []
     for declared in entry.inputs:
         key = _key_of(declared, given)
         if key is not None:
-            supply = read_supply(given.pop(key), (exposure.namespace,), entry.binds)  # type: ignore[arg-type]
+            supply = read_supply(given.pop(key), scope)  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
         elif declared.authored is not None and declared.authored.value is not None:
-            supply = read_supply(declared.authored.value, (exposure.namespace,), entry.binds)  # type: ignore[arg-type]
+            supply = read_supply(declared.authored.value, scope)  # type: ignore[arg-type]
             supplied.append((declared, supply, _supply_rule(supply)))
         elif not own or declared.name in own or declared.required:
             supplied.append((declared, Argument(declared.called or declared.name), declared.rule))
@@ -162,9 +160,8 @@ def _supplies(
 
 def _key_of(declared: Declared, given: Mapping[str, object]) -> str | None:
     """The key of `with` that supplies an input."""
-    names = (declared.called,) if declared.called else (declared.name,)
-    exact = next((name for name in names if name in given), None)
-    return exact or next((key for key in given if same_name(key, names[0])), None)
+    name = declared.called or declared.name
+    return name if name in given else next((key for key in given if same_name(key, name)), None)
 
 
 def _environment(entry: ConsumedEntry, supplies: Sequence[Supplied]) -> tuple[str, ...]:
@@ -263,9 +260,9 @@ def _bound_route(route: tuple[Segment, ...], pairs: Mapping[str, str], fixed: Ma
 def method_semantics(method: str) -> Semantics:
     """What HTTP says of a method (RFC 9110, section 9.2)."""
     return Semantics(
-        read_only=method in _SAFE_METHODS,
-        destructive=method not in _SAFE_METHODS and method != "POST",
-        idempotent=method in _IDEMPOTENT_METHODS,
+        read_only=method in SAFE,
+        destructive=method not in SAFE and method != "POST",
+        idempotent=method in IDEMPOTENT,
     )
 
 

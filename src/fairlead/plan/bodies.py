@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias, cast
+from typing import cast
 
 from fairlead.plan.findings import Findings
-from fairlead.plan.inference import Declared, is_file, read_template
+from fairlead.plan.inference import Declared, is_file
+from fairlead.plan.methods import WITH_BODY
 from fairlead.plan.model import Argument, Body, BodyKind, BodyTemplate, Constant
+from fairlead.plan.scope import Scope, read_template, sole_argument
 from fairlead.plan.templates import Template
 from fairlead.plan.variables import environment_of
 from fairlead.spec.diagnostics import did_you_mean
@@ -19,7 +21,6 @@ _KINDS: dict[str, BodyKind] = {
     "json": "json", "text": "text", "xml": "xml", "raw": "raw", "form": "form", "formurlencoded": "form",
     "multipart": "multipart", "multipartform": "multipart",
 }  # fmt: skip
-_WRITES = frozenset({"POST", "PUT", "PATCH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +32,15 @@ class ReadBody:
     refused: bool = False
 
 
-# The words before a dot that mean the caller, and the variables of the environment by their names in the document.
-Known: TypeAlias = tuple[Collection[str], Mapping[str, str]]
-
-
 def read_body(
-    operation: ConsumedOperation, inputs: Sequence[Declared], known: Known, at: Path, findings: Findings
+    operation: ConsumedOperation, inputs: Sequence[Declared], scope: Scope, at: Path, findings: Findings
 ) -> ReadBody:
     """The body that an operation's `body` block, or else its inputs, make.
 
     A `body` block's variables are optional inputs of any type, unless an input of their name is declared.
     """
     if operation.body is not None:
-        return _authored(operation, inputs, known, at, findings)
+        return _authored(operation, inputs, scope, at, findings)
     entities = [item for item in inputs if item.location == "body"]
     form = [item for item in inputs if item.form]
     if form:
@@ -54,7 +51,7 @@ def read_body(
     if len(entities) > 1:
         findings.inferred(at, "body-fields", operation.name, "the `in: body` inputs are the fields of a JSON object")
         return ReadBody(Body(kind="json"), _as_fields(inputs))
-    if not entities and operation.method in _WRITES:
+    if not entities and operation.method in WITH_BODY:
         name = next(name for name in ("body", "requestBody", "request_body") if not _has(inputs, name))
         findings.inferred(at, "undeclared-body", operation.name, f"`{name}` is optional and sent as the JSON body")
         added = Declared(
@@ -70,7 +67,7 @@ def read_body(
 
 
 def _authored(
-    operation: ConsumedOperation, inputs: Sequence[Declared], known: Known, at: Path, findings: Findings
+    operation: ConsumedOperation, inputs: Sequence[Declared], scope: Scope, at: Path, findings: Findings
 ) -> ReadBody:
     spelled, data = _block(cast("JsonValue", operation.body))
     kind = _KINDS.get(spelled.replace("-", "").replace("_", "").lower())
@@ -80,7 +77,7 @@ def _authored(
         return ReadBody(None, tuple(inputs), refused=True)
     if kind in {"text", "xml", "raw"} and isinstance(data, dict | list):
         kind = "json"  # what has parts cannot be written as anything else
-    template = _template(data, known)
+    template = _template(data, scope)
     names = dict.fromkeys(name for name in variables_of(template) if not environment_of([name]))
     kept = []
     for item in inputs:
@@ -99,8 +96,8 @@ def with_credential(read: ReadBody, name: str, at: Path, findings: Findings) -> 
     """The body of an operation whose credential is one more field of it."""
     if read.body is None:
         return replace(read, body=Body(kind="json"))
-    parts = isinstance(read.body.template, Mapping) if read.body.template is not None else True
-    if read.body.kind in {"json", "form", "multipart"} and parts:
+    has_fields = isinstance(read.body.template, Mapping | None)
+    if read.body.kind in {"json", "form", "multipart"} and has_fields:
         return read
     message = f"its body has no fields that the credential could be one of, so `{name}` is not run"
     findings.warning((*at, "body"), "unsupported-authentication", message)
@@ -118,17 +115,17 @@ def _block(body: JsonValue) -> tuple[str, JsonValue]:
     return ("raw" if isinstance(body, str) else "json"), body
 
 
-def _template(data: JsonValue, known: Known) -> BodyTemplate:
+def _template(data: JsonValue, scope: Scope) -> BodyTemplate:
     if isinstance(data, dict):
-        return {key: _template(value, known) for key, value in data.items()}
+        return {key: _template(value, scope) for key, value in data.items()}
     if isinstance(data, list):
-        return tuple(_template(item, known) for item in data)
+        return tuple(_template(item, scope) for item in data)
     if not isinstance(data, str) or "{{" not in data:
         return Constant(data)
-    template = read_template(data, *known)
-    sole = template.sole_variable
-    if sole is not None and not environment_of([sole]):
-        return Argument(sole)
+    template = read_template(data, scope)
+    argument = sole_argument(template)
+    if argument is not None:
+        return Argument(argument)
     return template if template.variables else Constant(data)
 
 

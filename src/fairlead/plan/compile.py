@@ -16,6 +16,7 @@ from fairlead.plan.model import Operation, Placeholder, Plan, Route, Segment, Se
 from fairlead.plan.parameters import safe_aliases
 from fairlead.plan.paths import split_at_placeholders
 from fairlead.plan.pins import Pins
+from fairlead.plan.safe_names import LONGEST_FOR_MCP, LONGEST_FOR_MODELS, free_name, is_safe_name, safe_name
 from fairlead.plan.variables import bound_keys
 from fairlead.spec.diagnostics import Diagnostic, did_you_mean, in_file_order
 from fairlead.spec.load import LoadedDocument
@@ -23,10 +24,6 @@ from fairlead.spec.model import Adapter, ExposedOperation, ExposedTool, OutputPa
 from fairlead.spec.source import Path
 
 _IDENTITY = {None, "", "$", "$."}
-_TOOL_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}")
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_LONGEST_MCP_NAME = 128
-_LONGEST_TOOL_NAME = 64
 _KNOWN_ADAPTERS = ("rest", "mcp")
 
 
@@ -151,8 +148,8 @@ class _Compiler:
         for index, authored in enumerate(adapter.tools):
             here = (*at, "tools", index)
             authored = self._well_named(authored, here)  # noqa: PLW2901 - the same tool, as clients can call it
-            if len(authored.name) > _LONGEST_TOOL_NAME:
-                message = f"`{authored.name}` is longer than the {_LONGEST_TOOL_NAME} characters that most models take"
+            if len(authored.name) > LONGEST_FOR_MODELS:
+                message = f"`{authored.name}` is longer than the {LONGEST_FOR_MODELS} characters that most models take"
                 self.findings.warning((*here, "name"), "long-tool-name", message)
             exposure = Exposure(authored=authored, name=authored.name, at=here, namespace=adapter.namespace)
             bound = self._bound(exposure, "mcp")
@@ -163,14 +160,13 @@ class _Compiler:
     def _well_named(self, authored: ExposedTool, at: Path) -> ExposedTool:
         """The tool under a name that MCP allows and that no tool before it has (dialect R34); a new one is told."""
         name = authored.name
-        if not _TOOL_NAME.fullmatch(name):
-            name = _UNSAFE.sub("-", name).strip("-")[:_LONGEST_MCP_NAME] or "tool"
+        if not is_safe_name(name, LONGEST_FOR_MCP):
+            name = safe_name(name, LONGEST_FOR_MCP) or "tool"
             message = f"`{authored.name}` is no tool name, so the tool is called `{name}`"
             self.findings.warning((*at, "name"), "bad-tool-name", message)
         if name in self.tools:
-            line, number, stem = self.findings.source.value_position(self.tools[name][1]).line, 2, name
-            while name in self.tools:
-                name, number = f"{stem[: _LONGEST_MCP_NAME - 4]}-{number}", number + 1
+            line, stem = self.findings.source.value_position(self.tools[name][1]).line, name
+            name = free_name(stem, self.tools, LONGEST_FOR_MCP)
             message = f"the tool `{stem}` is already exposed on line {line}, so this one is called `{name}`"
             self.findings.warning((*at, "name"), "duplicate-tool", message)
         return authored if name == authored.name else authored.model_copy(update={"name": name})

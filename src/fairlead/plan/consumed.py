@@ -10,10 +10,13 @@ from fairlead.plan.bases import Base, read_base
 from fairlead.plan.bodies import read_body, with_credential
 from fairlead.plan.findings import Findings
 from fairlead.plan.inference import RESERVED_HEADERS, Declared, declared_input, same_name
+from fairlead.plan.methods import SENDABLE
 from fairlead.plan.model import Body, Upstream
-from fairlead.plan.outbound import read_outbound
+from fairlead.plan.outbound import bound_variable, read_outbound
 from fairlead.plan.paths import PathTemplate, parse_path
-from fairlead.plan.variables import bind_variables, environment_variable
+from fairlead.plan.scope import Scope
+from fairlead.plan.templates import parse_template
+from fairlead.plan.variables import bind_variables, environment_variable, operators_variable
 from fairlead.spec.diagnostics import did_you_mean
 from fairlead.spec.model import (
     Authentication,
@@ -26,10 +29,6 @@ from fairlead.spec.model import (
 )
 from fairlead.spec.source import Path
 
-_METHODS = frozenset({
-    "GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY", "SEARCH", "LIST", "PURGE", "COPY",
-    "MOVE", "LINK", "UNLINK", "LOCK", "UNLOCK", "MKCOL", "PROPFIND", "PROPPATCH", "REPORT", "MERGE",
-})  # fmt: skip
 _PLACES = frozenset({"path", "query", "header", "body", "formData", "cookie"})
 
 
@@ -156,7 +155,7 @@ class _Reading:
         unsupported = [parameter for parameter in authored if not self._is_supported(parameter)]
         inputs = self._placed([declared_input(parameter) for parameter in authored], path) + list(self._fixed_headers())
         inputs = self._told_apart(inputs)
-        read = read_body(self.operation, inputs, (prefixes, self.binds), self.at, self.findings)
+        read = read_body(self.operation, inputs, Scope(prefixes, self.binds), self.at, self.findings)
         if upstream.authentication is not None and upstream.authentication.placement == "body":
             read = with_credential(read, self.operation.name, self.at, self.findings)
         sendable = is_method(self.operation, self.at, self.findings)
@@ -210,12 +209,23 @@ class _Reading:
     def _fixed_headers(self) -> Iterator[Declared]:
         """The headers that the API wants with every call, but for the one that is its credential."""
         credential = _credential_header(self.api)
-        for name, value in self.api.headers.items():
+        for name, text in self.api.headers.items():
+            value = self._with_environment(text, (*self.at[:-4], "headers", name)) if name != credential else text
             fixed = InputParameter.model_validate({"name": name, "in": "header", "value": value})
             if name != credential and not self._is_reserved(fixed):
                 at, message = (*self.at[:-4], "headers", name), f"`{name}: {value}` is sent with every call"
                 self.findings.inferred(at, "fixed-header", self.api.namespace, message)
                 yield replace(declared_input(fixed), rule="fixed-header")
+
+    def _with_environment(self, text: str, at: Path) -> str:
+        """The text of a header; a variable in it that no bind has is the environment's, which is told."""
+
+        def named(variable: str) -> str:
+            if operators_variable(variable, self.binds) is None:
+                variable = f"env.{bound_variable(variable, self.binds, self.api.namespace, at, self.findings)}"
+            return f"{{{{{variable}}}}}"
+
+        return parse_template(text).render(named)
 
     def _is_named(self, parameter: InputParameter) -> bool:
         """Whether an input can be given and sent at all."""
@@ -253,10 +263,10 @@ class _Reading:
 
 def is_method(operation: ConsumedOperation | ExposedOperation, at: Path, findings: Findings) -> bool:
     """Whether an operation has a method that can be sent; one that has not is told."""
-    if operation.method in _METHODS:
+    if operation.method in SENDABLE:
         return True
     message = f"`{operation.method[:40]}` is no method, so `{operation.name}` is not run"
-    findings.warning((*at, "method"), "unknown-value", message + did_you_mean(operation.method, _METHODS))
+    findings.warning((*at, "method"), "unknown-value", message + did_you_mean(operation.method, sorted(SENDABLE)))
     return False
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from fairlead.plan.findings import Findings
+from fairlead.plan.safe_names import LONGEST_FOR_MODELS, safe_name
 from fairlead.spec.model import Adapter, Document, ExposedOperation, ExposedResource, ExposedTool
-
-_UNSAFE = re.compile(r"[^A-Za-z0-9_.-]+")
-_LONGEST_TOOL_NAME = 64
 
 
 def exposed_adapters(document: Document, findings: Findings) -> list[Adapter]:
@@ -22,8 +18,7 @@ def exposed_adapters(document: Document, findings: Findings) -> list[Adapter]:
             for operation in resource.operations:
                 call = f"{api.namespace}.{operation.name}"
                 operations.append(ExposedOperation(name=operation.name, method=operation.method, call=call))
-                tool = _UNSAFE.sub("-", operation.name).strip("-")[:_LONGEST_TOOL_NAME]
-                tools.append(ExposedTool(name=tool, call=call))
+                tools.append(ExposedTool(name=safe_name(operation.name, LONGEST_FOR_MODELS), call=call))
             path = f"/v1/{resource.path.partition('?')[0].strip('/').lower()}"
             resources.append(ExposedResource(path=path, operations=operations))
     if not tools:

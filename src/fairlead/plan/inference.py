@@ -6,13 +6,11 @@ dialect. `explain` prints the code beside everything a rule supplied. What is am
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from fairlead.plan.model import Argument, Constant, Location, Parameter, ParameterType, Supply
-from fairlead.plan.templates import Template, parse_template
-from fairlead.plan.variables import environment_of, operators_name, operators_variable
+from fairlead.plan.model import Location, Parameter, ParameterType
 from fairlead.spec.model import InputParameter
 from fairlead.spec.source import JsonValue
 
@@ -57,7 +55,6 @@ _LOCATIONS: Mapping[str, Location] = {
     "path": "path", "header": "header", "cookie": "cookie", "body": "body", "formData": "field",
 }  # fmt: skip
 _BYTES = "A text, or bytes as `data:MEDIA/TYPE;base64,…`."
-_CALLER_PREFIXES = ("rest", "tools", "mcp")
 # What the HTTP client, the connection or the credential decides; a caller's argument never replaces it.
 RESERVED_HEADERS = frozenset({
     "authorization", "connection", "content-length", "content-type", "cookie", "expect", "host", "keep-alive",
@@ -135,46 +132,6 @@ def parameter_of(name: str, declared: Declared, location: Location, rule: str) -
         example=cast("JsonValue", authored.example),
         rule=rule,
     )
-
-
-def read_supply(value: JsonValue, namespaces: Sequence[str], binds: Mapping[str, str]) -> Supply:
-    """What a value in `with` means: the caller's argument, a template of arguments, or a constant.
-
-    In a template, `binds` and what begins with `env.` are variables of the environment.
-    """
-    if not isinstance(value, str):
-        return Constant(value)
-    if "{{" not in value:
-        own = operators_variable(value, binds) if "." in value else None
-        if own is not None:
-            return Template(("", ""), (operators_name(own),))
-        name = caller_name(value, namespaces)
-        return Constant(value) if name == value else Argument(name)
-    template = read_template(value, namespaces, binds)
-    if not template.variables:
-        return Constant(value)
-    sole = template.sole_variable
-    return template if sole is None or environment_of([sole]) else Argument(sole)
-
-
-def read_template(text: str, namespaces: Collection[str], binds: Mapping[str, str]) -> Template:
-    """A text whose variables are named as callers' arguments, or as variables of the environment."""
-
-    def named(variable: str) -> str:
-        own = operators_variable(variable, binds)
-        return caller_name(variable, namespaces) if own is None else operators_name(own)
-
-    parsed = parse_template(text)
-    return Template(parsed.literals, tuple(map(named, parsed.variables)))
-
-
-def caller_name(reference: str, namespaces: Collection[str]) -> str:
-    """The argument that `rest.X`, `tools.X` or `<namespace>.X` means; anything else is its own name."""
-    reference, whole = reference.removeprefix("$this."), reference
-    for prefix in (*_CALLER_PREFIXES, *namespaces):
-        if prefix and reference.startswith(f"{prefix}.") and len(reference) > len(prefix) + 1:
-            return reference[len(prefix) + 1 :]
-    return whole
 
 
 def same_name(one: str, other: str) -> bool:

@@ -79,16 +79,24 @@ def _variables(
 ) -> Iterable[tuple[str, str]]:
     for key, template in templates.items():
         for variable in template.variables:
-            bound = binds.get(variable)
-            if bound is None and (bound := environment_variable(variable)):
-                message = f"no bind has `{variable}`, so it is the environment variable {bound}"
-                findings.warning((*at, key), "unbound-variable", message + did_you_mean(variable, sorted(binds)))
-                findings.inferred((*at, key), "unbound-variable", where, message)
+            bound = bound_variable(variable, binds, where, (*at, key), findings)
             if bound is None:
                 message = f"no bind has the key `{variable}`, so no operation of `{where}` is run"
                 findings.warning((*at, key), "unknown-variable", message + did_you_mean(variable, sorted(binds)))
             else:
                 yield variable, bound
+
+
+def bound_variable(variable: str, binds: Mapping[str, str], where: str, at: Path, findings: Findings) -> str | None:
+    """The variable of the environment behind one of a text; one that no bind has is told (dialect R16)."""
+    if variable in binds:
+        return binds[variable]
+    bound = environment_variable(variable)
+    if bound is not None:
+        message = f"no bind has `{variable}`, so it is the environment variable {bound}"
+        findings.warning(at, "unbound-variable", message + did_you_mean(variable, sorted(binds)))
+        findings.inferred(at, "unbound-variable", where, message)
+    return bound
 
 
 def _scheme_rules(authored: Authored, at: Path, findings: Findings) -> Iterable[TokenSchemeRule]:

@@ -6,16 +6,12 @@ never a closed enum: upstreams add values every month.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 
 from fairlead.plan.conversion import typed_value
 from fairlead.plan.model import Parameter
+from fairlead.plan.safe_names import LONGEST_FOR_MODELS, free_name, is_safe_name, safe_name
 from fairlead.spec.source import JsonValue
-
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
-_UNSAFE_RUN = re.compile(r"[^A-Za-z0-9_.-]+")
-_LONGEST_NAME = 64
 
 
 def arguments_schema(parameters: Iterable[Parameter], aliases: Mapping[str, str] | None = None) -> dict[str, JsonValue]:
@@ -82,16 +78,11 @@ def safe_aliases(names: Iterable[str]) -> dict[str, str]:
     `$filter` becomes `filter`, `filter[a.b]` becomes `filter_a_b`; a name that is taken gets a number.
     """
     names = list(names)
-    aliases = {name: name for name in names if _SAFE_NAME.fullmatch(name)}
+    aliases = {name: name for name in names if is_safe_name(name, LONGEST_FOR_MODELS)}
     taken = set(aliases.values())
     for name in names:
-        if name in aliases:
-            continue
-        stem = _UNSAFE_RUN.sub("_", name.replace(".", "_")).strip("_")[:_LONGEST_NAME] or "value"
-        alias, number = stem, 2
-        while alias in taken:
-            suffix = f"_{number}"
-            alias, number = stem[: _LONGEST_NAME - len(suffix)] + suffix, number + 1
-        aliases[name] = alias
-        taken.add(alias)
+        if name not in aliases:
+            stem = safe_name(name.replace(".", "_"), LONGEST_FOR_MODELS, filler="_") or "value"
+            aliases[name] = free_name(stem, taken, LONGEST_FOR_MODELS, joint="_")
+            taken.add(aliases[name])
     return {name: aliases[name] for name in names}

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from fairlead.errors import ConfigurationError
+from fairlead.plan.methods import SAFE
 from fairlead.plan.model import Plan, Route, Tool
 from fairlead.spec.diagnostics import did_you_mean
-
-_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +65,8 @@ def _is_selected(plan: Plan, exposed: Route | Tool, selection: Selection) -> boo
 
 
 def _reads(exposed: Route | Tool) -> bool:
-    said = exposed.semantics.read_only if isinstance(exposed, Tool) else exposed.method in _READING
-    return said and exposed.operation.call.method in _READING
+    said = exposed.semantics.read_only if isinstance(exposed, Tool) else exposed.method in SAFE
+    return said and exposed.operation.call.method in SAFE
 
 
 def _is_tagged(plan: Plan, selection: Selection) -> bool:
