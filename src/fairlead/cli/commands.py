@@ -77,9 +77,10 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, value: bool)
 @click.group(
     cls=_Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="\b\nExit status: 0 done; 1 the call failed; 2 wrong usage; 3 a document has errors;\n"
-    "4 a key or setting is missing or wrong; 5 a port cannot be used; 70 a fault of Fairlead itself;\n"
-    "74 the output cannot be written; 130 interrupted; 141 the reader of the output went away.",
+    epilog="\b\nExit status: 0 done; 1 the call failed, or `check` found an error; 2 wrong usage;\n"
+    "3 a document has errors; 4 a key or setting is missing or wrong; 5 a port cannot be used;\n"
+    "70 a fault of Fairlead itself; 74 the output cannot be written; 130 interrupted;\n"
+    "141 the reader of the output went away.",
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
