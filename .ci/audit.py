@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-LOCK = ROOT / "requirements/otlp.txt"  # the runtime and its extra: all that is ever shipped
+LOCK = ROOT / "requirements/extras.txt"  # the runtime and its extras: all that is ever shipped
 ACCEPTED = ROOT / "requirements/accepted-advisories.toml"
 # pip-audit names them in its message, or in the traceback of what it did not expect.
 UNREACHABLE = re.compile(r"requests\.exceptions\.|Could not connect|ServiceError")

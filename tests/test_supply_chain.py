@@ -113,7 +113,7 @@ def test_the_audit_passes_when_nothing_is_known() -> None:
         done = audit(url)
     assert (done.returncode, done.stderr) == (0, "")
     asked = int(re.search(r"the (\d+) locked packages", done.stdout)[1])  # type: ignore[index]
-    assert 40 < asked <= len(locked(ROOT / "requirements/otlp.txt"))
+    assert 40 < asked <= len(locked(ROOT / "requirements/extras.txt"))
 
 
 def test_the_audit_fails_on_an_advisory() -> None:
