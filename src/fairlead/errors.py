@@ -127,6 +127,22 @@ class InvalidArguments(FairleadError):
         super().__init__(text if text.endswith("?") else f"{text}.")
 
 
+class ArchiveError(FairleadError):
+    """The archive cannot do what was asked of it."""
+
+
+class ArchiveUnusable(ArchiveError):
+    """The archive cannot be read or written: damaged, full, read-only, of another key or version, or no archive."""
+
+
+class ArchiveBusy(ArchiveError):
+    """Somebody else holds the archive, or the organization's lease, for longer than could be waited."""
+
+
+class NotArchived(ArchiveError):
+    """The archive has no such event, target or organization."""
+
+
 class UpstreamError(FairleadError):
     """The upstream did not give a usable answer."""
 

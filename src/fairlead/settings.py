@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, cast
 
 from fairlead.errors import ConfigurationError
@@ -53,6 +54,11 @@ class Settings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     api_token: Secret | None = None
+    archive: str = ""
+    archive_key: Secret | None = None
+    archive_key_file: str = ""
+    checkpoints: str = ""
+    data_home: Path = Path()
     secrets: Mapping[str, Secret] = field(default_factory=dict, repr=False)
 
 
@@ -102,6 +108,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         allowed_hosts=_words(environment.get("FAIRLEAD_ALLOWED_HOSTS", "")),
         allowed_origins=_words(environment.get("FAIRLEAD_ALLOWED_ORIGINS", "")),
         api_token=_token("FAIRLEAD_API_TOKEN", environment),
+        archive=environment.get("FAIRLEAD_ARCHIVE", ""),
+        archive_key=_token("FAIRLEAD_ARCHIVE_KEY", environment),
+        archive_key_file=environment.get("FAIRLEAD_ARCHIVE_KEY_FILE", ""),
+        checkpoints=environment.get("FAIRLEAD_CHECKPOINTS", ""),
+        data_home=_data_home(environment),
         secrets={name: Secret(value) for name, value in environment.items() if value},
     )
 
@@ -109,11 +120,14 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 def _token(name: str, environment: Mapping[str, str]) -> Secret | None:
     text = environment.get(name, "")
     if text and not text.strip():
-        raise ConfigurationError(
-            f"{name} holds nothing but blanks.",
-            remedy="Give it the token that callers must send, or unset it to ask for none.",
-        )
+        raise ConfigurationError(f"{name} holds nothing but blanks.", remedy="Give it its value, or unset it.")
     return Secret(text.strip()) if text else None
+
+
+def _data_home(environment: Mapping[str, str]) -> Path:
+    """Where a user's data is, as the XDG base directories have it."""
+    home = environment.get("XDG_DATA_HOME") or f"{environment.get('HOME', '')}/.local/share"
+    return Path(home) / "fairlead"
 
 
 def _switch(text: str) -> bool:

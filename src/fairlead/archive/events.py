@@ -15,6 +15,7 @@ from fairlead.archive.contract import EVENT_KEYS, NANOS_PER_SECOND
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):?(\d\d))", re.IGNORECASE
 )
+_typed = msgspec.json.Decoder(msgspec.defstruct("_Typed", [(key, str | None, None) for key in EVENT_KEYS]))
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _text = msgspec.json.Decoder(str)
 
@@ -45,6 +46,10 @@ class Event(NamedTuple):
 
 def read_event(raw: bytes) -> Event:
     """The typed fields of one event of an answer, given as the bytes of its JSON value."""
+    try:
+        return Event._make(msgspec.structs.astuple(_typed.decode(raw)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # Something in it is not as it should be; the slower way takes it as it is.
     found = raw_fields(raw)
     return Event(*[_value(found.get(key)) for key in EVENT_KEYS])
 
@@ -53,14 +58,14 @@ def raw_fields(raw: bytes) -> dict[str, bytes]:
     """The fields of an event as the JSON texts they are; nothing when it is no object."""
     try:
         return {key: bytes(value) for key, value in _fields.decode(raw).items()}
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return _repaired_fields(raw)
 
 
 def _repaired_fields(raw: bytes) -> dict[str, bytes]:
     """For what msgspec refuses, such as half a surrogate pair in a key: the same, at the price of being rewritten."""
     try:
-        value = json.loads(raw)
+        value = json.loads(raw.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return {}
     if not isinstance(value, dict):
@@ -83,6 +88,11 @@ def string_of(literal: bytes) -> str:
     except (msgspec.DecodeError, UnicodeDecodeError):
         text = str(json.loads(literal.decode("utf-8", "replace"), strict=False))
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def name_of(event: Event, tag: bytes) -> str:
+    """What an event is called: its id, or for one without any a name made from the tag of its bytes."""
+    return event.id or f"keyed:{tag.hex()}"
 
 
 def nanos_of(timestamp: str | None) -> int | None:

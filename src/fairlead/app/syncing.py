@@ -1,0 +1,143 @@
+"""Opens what a run of `fairlead events sync` needs, and runs it for one organization after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from fairlead.app.options import ServeOptions
+from fairlead.app.serving import ready_operations
+from fairlead.archive.factory import open_archive
+from fairlead.archive.keys import ArchiveKey
+from fairlead.archive.place import key_of, place_of
+from fairlead.archive.preparation import Redact, preparation
+from fairlead.archive.redaction import redact
+from fairlead.archive.store import Archive
+from fairlead.engine.execute import Runnable
+from fairlead.errors import ConfigurationError
+from fairlead.ingest.allowance import Allowance
+from fairlead.ingest.api import list_organizations
+from fairlead.ingest.attesting import Attester, attest
+from fairlead.ingest.progress import Report, Summary
+from fairlead.ingest.reading import Way
+from fairlead.ingest.sync import Target, Wish, sync
+from fairlead.plan.model import Operation, Plan
+from fairlead.sandbox.options import SandboxOptions
+from fairlead.settings import Settings
+from fairlead.upstream.clock import Clock
+
+_OPERATION = "getorganizationevents"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncOptions:
+    """Which organizations to sync into which archive (none named: all the key may see), from where, and how much."""
+
+    plans: tuple[Plan, ...]
+    settings: Settings
+    archive: str = ""
+    organizations: tuple[str, ...] = ()
+    sandbox: bool = False
+    upstream: str | None = None
+    since: int | None = None
+    deep: bool = False
+    budget: float = 0.5
+    keep_secrets: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a run brought about, organization by organization, and where it is."""
+
+    archive: str
+    summaries: tuple[Summary, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Syncing:
+    """What is open while organizations are synced: the way to the upstream, the archive, and who signs."""
+
+    way: Way
+    target: Target
+    attester: Attester
+    organizations: tuple[str, ...]
+
+    async def run(self, wish: Wish, report: Report) -> Summary:
+        """Sync one organization, and sign what the log has become."""
+        try:
+            return await sync(self.way, self.target, wish, report)
+        finally:
+            # What a run that failed has kept is signed as well.
+            with contextlib.suppress(ConfigurationError):
+                await asyncio.to_thread(attest, self.attester, self.target.archive, time.time(), self.target.holder)
+
+
+async def sync_all(options: SyncOptions, report: Report) -> Outcome:
+    """Sync every organization once; raises what the first failing one raises."""
+    async with open_syncing(options) as syncing:
+        summaries = []
+        for organization in syncing.organizations:
+            wish = Wish(organization=organization, since=options.since, deep=options.deep)
+            summaries.append(await syncing.run(wish, report))
+        return Outcome(archive=syncing.target.archive.name, summaries=tuple(summaries))
+
+
+@asynccontextmanager
+async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
+    """Everything that syncing needs; closed on exit."""
+    place = place_of(_named(options), options.settings)
+    archive = open_archive(place)
+    try:
+        key = await asyncio.to_thread(key_of, place, archive)
+        async with ready_operations(_served(options)) as runnables:
+            ready = _events_operation(runnables)
+            yield Syncing(
+                way=way_of(ready, Allowance(options.budget)),
+                target=target_of(archive, key, keep_secrets=options.keep_secrets),
+                attester=Attester(key=key, folder=place.checkpoints),
+                organizations=options.organizations or await list_organizations(ready),
+            )
+    finally:
+        await asyncio.to_thread(archive.close)
+
+
+def _named(options: SyncOptions) -> str:
+    """The archive; what is made up gets one of its own, because nothing ever leaves an archive."""
+    if options.archive or options.settings.archive or not options.sandbox:
+        return options.archive
+    return str(options.settings.data_home / "sandbox.db")
+
+
+def way_of(ready: Runnable, allowance: Allowance) -> Way:
+    """The way to the upstream, by this process's clock."""
+    clock = Clock(now=time.monotonic, wall=time.time, sleep=asyncio.sleep)
+    return Way(ready=ready, clock=clock, random=random.random, allowance=allowance)
+
+
+def target_of(archive: Archive, key: ArchiveKey, *, keep_secrets: bool) -> Target:
+    """The archive as events go into it: without their secrets, unless these are to be kept."""
+    hide: Redact | None = None if keep_secrets else lambda raw, event: redact(raw, event, key.tag_key)
+    holder = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+    return Target(archive=archive, prepare=preparation(key.tag_key, hide), holder=holder)
+
+
+def _served(options: SyncOptions) -> ServeOptions:
+    """The operations as syncing calls them: never from a cache."""
+    return ServeOptions(
+        plans=options.plans,
+        settings=replace(options.settings, cache_ttl=0.0),
+        upstream=options.upstream,
+        sandbox=SandboxOptions(rate_limit=0) if options.sandbox else None,
+    )
+
+
+def _events_operation(runnables: Mapping[Operation, Runnable]) -> Runnable:
+    return next(ready for operation, ready in runnables.items() if operation.name.lower() == _OPERATION)

@@ -1,0 +1,80 @@
+"""Where an archive is, and what belongs to it: its key, and the folder of its checkpoints outside of it."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fairlead.archive.keys import ArchiveKey, key_from_text, read_key, read_or_make_key
+from fairlead.archive.store import Archive
+from fairlead.errors import ArchiveUnusable, ConfigurationError
+from fairlead.settings import Secret, Settings
+
+_POSTGRES = frozenset({"postgresql", "postgres"})
+_FINGERPRINT = "key"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """An archive's file, or the URL of its database; a key given as text stands before the one of the file."""
+
+    file: Path | None
+    url: Secret | None
+    key_file: Path
+    checkpoints: Path
+    key: Secret | None = field(default=None, repr=False)
+
+
+def place_of(named: str, settings: Settings) -> Place:
+    """The place that a command line or `FAIRLEAD_ARCHIVE` names: a file, or `postgresql://…`; without either our own.
+
+    Raises ConfigurationError for a URL of anything else.
+    """
+    text = named or settings.archive or str(settings.data_home / "archive.db")
+    scheme = urlsplit(text).scheme if "://" in text else ""
+    if scheme and scheme not in _POSTGRES:
+        raise ConfigurationError(
+            f"`{scheme}://` is no archive.", remedy="Name a file for SQLite, or give `postgresql://…`."
+        )
+    beside = settings.data_home / "postgresql" if scheme else Path(text).absolute()
+    return Place(
+        file=None if scheme else Path(text).absolute(),
+        url=Secret(text) if scheme else None,
+        key_file=Path(settings.archive_key_file or f"{beside}.key"),
+        checkpoints=Path(settings.checkpoints or f"{beside}.checkpoints"),
+        key=settings.archive_key,
+    )
+
+
+def key_of(place: Place, archive: Archive) -> ArchiveKey:
+    """The archive's own key; an archive that has none yet gets the one given, or a new one.
+
+    Raises ArchiveUnusable for another key than the archive was written with: nothing could be compared or proven.
+    """
+    written_with = archive.property(_FINGERPRINT)
+    key = _given_key(place, is_new=written_with is None)
+    fingerprint = written_with or archive.property(_FINGERPRINT, key.fingerprint.encode()) or b""
+    if fingerprint.decode() != key.fingerprint:
+        raise ArchiveUnusable(
+            f"The archive {archive.name} was written with another key ({fingerprint.decode()}, not {key.fingerprint}).",
+            remedy="Give the key it was written with: FAIRLEAD_ARCHIVE_KEY, or FAIRLEAD_ARCHIVE_KEY_FILE.",
+        )
+    return key
+
+
+def _given_key(place: Place, *, is_new: bool) -> ArchiveKey:
+    if place.key is not None:
+        return key_from_text(place.key.reveal())
+    if is_new:
+        with contextlib.suppress(OSError):  # the key says what is wrong with its folder
+            place.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return read_or_make_key(place.key_file)
+    try:
+        return read_key(place.key_file)
+    except FileNotFoundError:
+        raise ConfigurationError(
+            f"The archive's key is not at {place.key_file}.",
+            remedy="Restore it, or say where it is: FAIRLEAD_ARCHIVE_KEY_FILE, or FAIRLEAD_ARCHIVE_KEY itself.",
+        ) from None

@@ -1,0 +1,186 @@
+"""The archive in one SQLite file: one connection that writes, and one for each thread that reads."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from fairlead.archive.compression import LEARNING
+from fairlead.archive.merkle import Frontier
+from fairlead.archive.model import Archived, Batch, Kept, OrganizationState, Page, Query, Statistics, Tally, Turn
+from fairlead.archive.preparation import identity_of
+from fairlead.archive.sqlite.chronicle import Chronicle
+from fairlead.archive.sqlite.connection import open_reader, open_writer, told, transaction
+from fairlead.archive.sqlite.counting import Counting
+from fairlead.archive.sqlite.facets import match
+from fairlead.archive.sqlite.keeping import Owner, Shelf
+from fairlead.archive.sqlite.log import Log
+from fairlead.archive.sqlite.pages import Finder, Search, bounds_of
+
+
+class _Desk:
+    """The tables as one connection reads them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.shelf = Shelf(connection)
+        self.finder = Finder(connection, self.shelf.bodies)
+        self.counting = Counting(connection, self.shelf.words)
+        self.chronicle = Chronicle(connection)
+        self.log = Log(connection)
+
+    def search(self, query: Query) -> Search:
+        """A query as the tables are asked."""
+        number = self.chronicle.number_of(query.organization)
+        if number is None:
+            return Search(query, 0, None)
+        expression = match(query, number, self.shelf.words.number_of) if query.selective else ""
+        return Search(query, number, expression)
+
+
+class SqliteArchive:
+    """The archive in the file at a path, which is made when something is first kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._writing = threading.RLock()
+        self._writer: _Desk | None = None
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return str(self._path)
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._writing:
+            connections, self._readers = self._readers, []
+            if self._writer is not None:
+                connections.append(self._writer.connection)
+            self._writer, self._local = None, threading.local()
+            for connection in connections:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.close()
+
+    def keep(self, batch: Batch) -> Kept:
+        """Keep a batch in one transaction."""
+        with self._change() as desk:
+            desk.chronicle.require_lease(batch.organization, batch.holder)
+            number = desk.chronicle.made_number_of(batch.organization)
+            owner = Owner(number, batch.organization, batch.fetched_at)
+            frontier = desk.log.frontier()
+            written = desk.shelf.write(owner, batch.events, frontier.size)
+            desk.log.extend(frontier, written.leaves)
+            if frontier.size + len(written.leaves) >= LEARNING:
+                desk.shelf.bodies.learn()
+            desk.chronicle.cover(number, batch.covered)
+            desk.chronicle.note(number, batch)
+            gaps = desk.chronicle.record_gaps(number, batch.gaps)
+        return written.kept._replace(gaps=gaps)
+
+    def organizations(self) -> tuple[str, ...]:
+        """The organizations that something is known of."""
+        with self._read() as desk:
+            return desk.chronicle.organizations()
+
+    def state(self, organization: str) -> OrganizationState:
+        """What is known of an organization's events."""
+        with self._read() as desk:
+            number = desk.chronicle.number_of(organization)
+            if number is None:
+                return OrganizationState(organization=organization)
+            return desk.chronicle.state(number, organization)
+
+    def page(self, query: Query, turn: Turn) -> Page:
+        """A page of a query."""
+        with self._read() as desk:
+            return desk.finder.page(desk.search(query), turn)
+
+    def statistics(self, query: Query, tally: Tally) -> Statistics:
+        """Counts of a query."""
+        with self._read() as desk:
+            return desk.counting.statistics(desk.search(query), tally)
+
+    def events(self, query: Query) -> Iterator[Archived]:
+        """The events of a query, oldest first."""
+        with self._read() as desk:
+            yield from desk.finder.rising(desk.search(query), bounds_of(query))
+
+    def revisions(self, event_id: str) -> tuple[Archived, ...]:
+        """Every revision of an id."""
+        with self._read() as desk:
+            found = desk.finder.of_identity(identity_of(event_id))
+            return tuple(each for each in found if each.id.lower() == event_id.lower())
+
+    def take_lease(self, organization: str, holder: str, now: int, until: int) -> bool:
+        """Make the holder the one who syncs an organization."""
+        with self._change() as desk:
+            return desk.chronicle.take_lease(organization, holder, now, until)
+
+    def give_up_lease(self, organization: str, holder: str) -> None:
+        """Let somebody else sync an organization."""
+        with self._change() as desk:
+            desk.chronicle.give_up_lease(organization, holder)
+
+    def property(self, name: str, value: bytes | None = None) -> bytes | None:
+        """A property of the archive."""
+        if value is None:
+            if not self._path.exists():
+                return None
+            with self._read() as desk:
+                return desk.chronicle.property(name)
+        with self._change() as desk:
+            return desk.chronicle.property(name, value)
+
+    def frontier(self) -> Frontier:
+        """The right edge of the log's tree."""
+        with self._read() as desk:
+            return desk.log.frontier()
+
+    def hashes(self, level: int, start: int, count: int) -> list[bytes]:
+        """Hashes of the log's leaves or tiles."""
+        with self._read() as desk:
+            return desk.log.hashes(level, start, count)
+
+    def log(self, start: int, count: int) -> Iterator[Archived]:
+        """Events of the log by number."""
+        with self._read() as desk:
+            yield from desk.finder.numbered(start, count)
+
+    def checkpoints(self) -> list[str]:
+        """The signed checkpoints, by size."""
+        with self._read() as desk:
+            return desk.log.checkpoints()
+
+    def add_checkpoint(self, size: int, text: str) -> None:
+        """Keep a signed checkpoint."""
+        with self._change() as desk:
+            desk.log.add_checkpoint(size, text)
+
+    @contextlib.contextmanager
+    def _read(self) -> Iterator[_Desk]:
+        with told(self._path):
+            desk: _Desk | None = getattr(self._local, "desk", None)
+            if desk is None:
+                desk = _Desk(open_reader(self._path))
+                self._local.desk = desk
+                self._readers.append(desk.connection)
+            yield desk
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[_Desk]:
+        with self._writing, told(self._path):
+            if self._writer is None:
+                self._writer = _Desk(open_writer(self._path))
+            try:
+                with transaction(self._writer.connection):
+                    yield self._writer
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    self._writer.shelf.forget()
+                raise

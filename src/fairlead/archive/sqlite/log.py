@@ -1,0 +1,73 @@
+"""The log of all events in the order they were kept: its leaves, its tiles and its signed checkpoints."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from fairlead.archive.merkle import HASH_SIZE, TILE_WIDTH, Frontier, extended, leaf_hash
+
+
+class Log:
+    """The log over one connection; writing is within the caller's transaction."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def frontier(self) -> Frontier:
+        """The right edge of the tree, and thereby its size and root."""
+        row = self._connection.execute("SELECT value FROM property WHERE name = 'frontier'").fetchone()
+        return Frontier() if row is None else Frontier.from_bytes(row[0])
+
+    def extend(self, frontier: Frontier, leaves: Sequence[bytes]) -> None:
+        """Add leaves, given as their data."""
+        if not leaves:
+            return
+        hashes = [leaf_hash(data) for data in leaves]
+        after, tiles = extended(frontier, hashes)
+        self._write_hashes(frontier.size, hashes)
+        self._connection.executemany("INSERT INTO tile VALUES (?, ?, ?)", tiles)
+        self._connection.execute("INSERT OR REPLACE INTO property VALUES ('frontier', ?)", (after.to_bytes(),))
+
+    def hashes(self, level: int, start: int, count: int) -> list[bytes]:
+        """Hashes of leaves (level 0) or of tiles (8, 16 …), as many of these as there are."""
+        if level:
+            rows = self._connection.execute(
+                "SELECT hash FROM tile WHERE level = ? AND place >= ? AND place < ? ORDER BY place",
+                (level, start, start + count),
+            )
+            return [row[0] for row in rows]
+        first, last = start // TILE_WIDTH, (start + count - 1) // TILE_WIDTH
+        rows = self._connection.execute(
+            "SELECT hashes FROM leaf WHERE chunk >= ? AND chunk <= ? ORDER BY chunk", (first, last)
+        )
+        joined = b"".join(row[0] for row in rows)
+        offset = (start - first * TILE_WIDTH) * HASH_SIZE
+        part = joined[offset : offset + count * HASH_SIZE]
+        return [part[at : at + HASH_SIZE] for at in range(0, len(part), HASH_SIZE)]
+
+    def checkpoints(self) -> list[str]:
+        """The signed checkpoints, by size."""
+        return [row[0] for row in self._connection.execute("SELECT text FROM checkpoint ORDER BY size")]
+
+    def newest_checkpoint(self) -> tuple[int, str] | None:
+        """The size and text of the newest signed checkpoint."""
+        row: tuple[int, str] | None = self._connection.execute(
+            "SELECT size, text FROM checkpoint ORDER BY size DESC LIMIT 1"
+        ).fetchone()
+        return row
+
+    def add_checkpoint(self, size: int, text: str) -> None:
+        """Keep a signed checkpoint; one of the same size stays as it is."""
+        self._connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, text))
+
+    def _write_hashes(self, size: int, hashes: Sequence[bytes]) -> None:
+        chunk, within = divmod(size, TILE_WIDTH)
+        kept = b""
+        if within:
+            kept = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = ?", (chunk,)).fetchone()[0]
+        data, width = kept + b"".join(hashes), TILE_WIDTH * HASH_SIZE
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO leaf VALUES (?, ?)",
+            [(chunk + at // width, data[at : at + width]) for at in range(0, len(data), width)],
+        )

@@ -1,0 +1,117 @@
+"""Pages of events: found by time in the table, by anything else in the full-text index."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from fairlead.archive.model import Archived, Page, Query, Turn
+from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
+
+_COLUMNS = (
+    "organization.uuid, event.position, event.number, event.revision, event.superseded, event.fetched_at, event.tag, "
+    f"{BODY_COLUMNS}"
+)
+_EVENTS = f"SELECT {_COLUMNS} FROM event JOIN organization ON organization.id = event.organization {BODY_JOINS}"
+_AT_ONCE = 500
+
+
+class Bounds(NamedTuple):
+    """Positions from `low` up to, not including, `high`."""
+
+    low: int
+    high: int
+
+
+class Search(NamedTuple):
+    """A query as the tables are asked; an expression of None finds nothing, an empty one goes by time alone."""
+
+    query: Query
+    organization: int
+    expression: str | None
+
+
+class Finder:
+    """Finds positions and events; for one thread at a time."""
+
+    def __init__(self, connection: sqlite3.Connection, bodies: Bodies) -> None:
+        self._connection = connection
+        self._bodies = bodies
+
+    def page(self, search: Search, turn: Turn) -> Page:
+        """A page of a query."""
+        bounds = bounds_of(search.query)
+        if turn.above is not None:
+            low = max(bounds.low, turn.above + 1)
+            found = self._positions(search, Bounds(low, bounds.high), turn.limit + 1, rising=True)
+            newer, found = len(found) > turn.limit, found[: turn.limit][::-1]
+            older = bool(self._positions(search, Bounds(bounds.low, low), 1))
+        else:
+            high = bounds.high if turn.below is None else min(bounds.high, turn.below)
+            found = self._positions(search, Bounds(bounds.low, high), turn.limit + 1)
+            older, found = len(found) > turn.limit, found[: turn.limit]
+            newer = bool(self._positions(search, Bounds(high, bounds.high), 1))
+        return Page(events=tuple(self.events(found)), has_older=older, has_newer=newer)
+
+    def events(self, positions: list[int]) -> Iterator[Archived]:
+        """The events at positions, in their order."""
+        for start in range(0, len(positions), _AT_ONCE):
+            part = positions[start : start + _AT_ONCE]
+            marks = ", ".join("?" * len(part))
+            rows = self._connection.execute(f"{_EVENTS} WHERE event.position IN ({marks})", part)
+            found = {row[1]: self._archived(row) for row in rows}
+            yield from (found[position] for position in part)
+
+    def rising(self, search: Search, bounds: Bounds) -> Iterator[Archived]:
+        """The events that a query finds, oldest first, as they are read."""
+        low = bounds.low
+        while positions := self._positions(search, Bounds(low, bounds.high), _AT_ONCE, rising=True):
+            yield from self.events(positions)
+            low = positions[-1] + 1
+
+    def of_identity(self, identity: int) -> list[Archived]:
+        """All revisions of the ids with this identity."""
+        rows = self._connection.execute(f"{_EVENTS} WHERE event.identity = ? ORDER BY event.number", (identity,))
+        return [self._archived(row) for row in rows]
+
+    def numbered(self, start: int, count: int) -> Iterator[Archived]:
+        """Events of the log by number, all revisions, in the order of the log."""
+        for first in range(start, start + count, _AT_ONCE):
+            bounds = (first, min(first + _AT_ONCE, start + count))
+            rows = self._connection.execute(
+                f"{_EVENTS} WHERE event.number >= ? AND event.number < ? ORDER BY event.number", bounds
+            ).fetchall()
+            yield from map(self._archived, rows)
+
+    def _archived(self, row: tuple[object, ...]) -> Archived:
+        organization, position, number, revision, superseded, fetched_at, tag, *body = row
+        values = (organization, position, number, revision, bool(superseded), fetched_at, tag, self._bodies.read(body))
+        return Archived._make(values)
+
+    def _positions(self, search: Search, bounds: Bounds, limit: int, *, rising: bool = False) -> list[int]:
+        """The positions of matching events, nearest to the page's start first."""
+        if search.expression is None or bounds.low >= bounds.high:
+            return []
+        order = "ASC" if rising else "DESC"
+        if search.expression:
+            # What was superseded stays in the index, so that more may have to be looked at.
+            statement = (
+                "SELECT search.rowid FROM search CROSS JOIN event ON event.position = search.rowid "
+                "WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? AND event.superseded = 0 "
+                f"ORDER BY search.rowid {order} LIMIT ?"
+            )
+            values: tuple[object, ...] = (search.expression, *bounds, limit)
+        else:
+            statement = (
+                "SELECT position FROM event WHERE organization = ? AND position >= ? AND position < ? "
+                f"AND superseded = 0 ORDER BY position {order} LIMIT ?"
+            )
+            values = (search.organization, *bounds, limit)
+        return [row[0] for row in self._connection.execute(statement, values)]
+
+
+def bounds_of(query: Query) -> Bounds:
+    """The positions that a query's time allows."""
+    highest = (1 << 63) - 1
+    return Bounds(0 if query.since is None else query.since, highest if query.until is None else query.until)

@@ -1,0 +1,61 @@
+"""The words an event is found by: names, actor, user agent, and the string values of its change."""
+
+from __future__ import annotations
+
+import re
+
+import orjson
+
+from fairlead.archive.events import Event
+
+MOST_TEXT = 65_536
+"""Characters of an event that are searched; what lies beyond is kept and not found by words."""
+
+_UUID = re.compile(r"\b([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\b", re.IGNORECASE)
+_WORD = re.compile(r"[^\W_]+")
+
+
+def searchable(event: Event) -> str:
+    """The text of an event that free text is looked for in; ids lose their hyphens and so stay one word."""
+    parts = [
+        event.target_name,
+        event.project_name,
+        event.environment_name,
+        event.triggered_by,
+        event.user_agent,
+        event.target_id,
+    ]
+    found = [part for part in parts if part]
+    if event.change:
+        found += _values(event.change)
+    return _joined_ids(" ".join(found)[:MOST_TEXT])
+
+
+def words_of(text: str) -> tuple[tuple[str, bool], ...]:
+    """The words a person looks for, in lower case, and whether each is only the beginning of one (`nginx*`)."""
+    joined = _joined_ids(text)
+    return tuple((found[0].lower(), joined[found.end() : found.end() + 1] == "*") for found in _WORD.finditer(joined))
+
+
+def _joined_ids(text: str) -> str:
+    return _UUID.sub(r"\1\2\3\4\5", text) if "-" in text else text
+
+
+def _values(change: str) -> list[str]:
+    """The string values of a JSON text, wherever they are; the text itself when it is none."""
+    try:
+        waiting = [orjson.loads(change)]
+    except orjson.JSONDecodeError:
+        return [change]
+    found: list[str] = []
+    size = 0
+    while waiting and size < MOST_TEXT:
+        value = waiting.pop()
+        if isinstance(value, str):
+            found.append(value)
+            size += len(value)
+        elif isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return found

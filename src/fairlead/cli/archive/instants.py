@@ -1,0 +1,59 @@
+"""Instants as people write and read them: `2h` ago, dates with an explicit time zone, and nothing in between."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from fairlead.archive.contract import NANOS_PER_SECOND
+from fairlead.archive.events import nanos_of
+
+_AGO = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_WITHOUT_ZONE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?")
+
+
+def instant_option(text: str, option: str, zone: tzinfo = UTC) -> int:
+    """The nanoseconds since 1970 of `2h` (ago), a day, or a time of day; without an offset it is of the zone.
+
+    Raises click.BadParameter for anything else.
+    """
+    ago = _AGO.fullmatch(text.strip())
+    if ago:
+        return time.time_ns() - int(ago[1]) * _SECONDS[ago[2]] * NANOS_PER_SECOND
+    if _DAY.fullmatch(text) or _WITHOUT_ZONE.fullmatch(text):
+        try:
+            moment = datetime.fromisoformat(text).replace(tzinfo=zone)
+        except ValueError as failure:
+            raise click.BadParameter(f"`{text}` is no date: {failure}.", param_hint=option) from None
+        return int(moment.timestamp()) * NANOS_PER_SECOND + moment.microsecond * 1_000
+    nanos = nanos_of(text)
+    if nanos is None:
+        raise click.BadParameter(
+            f"`{text}` is no time; write `2h`, `2026-10-01` or `2026-10-01T09:30:00Z`.", param_hint=option
+        )
+    return nanos
+
+
+def zone_option(name: str) -> tzinfo:
+    """The time zone of a name such as `Europe/Paris`; raises click.BadParameter for what is none."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise click.BadParameter(
+            f"`{name}` is no time zone; write `Europe/Paris` or `UTC`.", param_hint="--zone"
+        ) from None
+
+
+def instant_text(nanos: int | None, zone: tzinfo = UTC) -> str:
+    """An instant to the second, with its offset."""
+    if nanos is None:
+        return "the beginning"
+    moment = datetime.fromtimestamp(nanos // NANOS_PER_SECOND, zone)
+    text = moment.strftime("%Y-%m-%d %H:%M:%S")
+    return f"{text}Z" if moment.utcoffset() is None or not moment.utcoffset() else f"{text}{moment:%z}"

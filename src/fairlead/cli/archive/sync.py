@@ -1,0 +1,105 @@
+"""`fairlead events sync`: keeps what the upstream still holds."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from fairlead.cli.archive.opening import archive_option
+from fairlead.cli.environment import settings
+from fairlead.cli.terminal import say
+
+if TYPE_CHECKING:
+    from fairlead.ingest.progress import Summary
+
+EXIT_GAP = 3
+
+
+@click.command()
+@archive_option
+@click.option(
+    "--organization",
+    "organizations",
+    multiple=True,
+    metavar="ID",
+    help="An organization; repeatable.  [default: all that the key may see]",
+)
+@click.option("--sandbox", is_flag=True, help="Read a made-up organization on this machine instead of the real API.")
+@click.option("--upstream", metavar="URL", help="Read from this address instead of the document's baseUri.")
+@click.option("--since", default="", metavar="WHEN", help="Read back to then at most: `30d`, `2026-10-01`.")
+@click.option("--deep", is_flag=True, help="Read everything again that the upstream still holds, for late events.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(0.01, 1.0),
+    default=0.5,
+    show_default=True,
+    help="The share of the hourly requests of the key to use; the rest is left to others.",
+)
+@click.option("--keep-secrets", is_flag=True, help="Store the secrets in events as they are. You should not.")
+def sync(
+    named: str, organizations: tuple[str, ...], sandbox: bool, upstream: str | None, since: str, deep: bool,
+    budget: float, keep_secrets: bool,
+) -> int:  # fmt: skip
+    """Keep what the upstream still holds and the archive lacks, oldest first.
+
+    Ctrl-C at any time: what was kept stays, and the next run goes on from there. Exit status 3 says that events
+    are missing for ever; `fairlead events gaps` says which.
+
+    \b
+    Examples:
+      fairlead events sync --sandbox
+      QOVERY_API_KEY=… fairlead events sync --archive audit.db
+      fairlead events sync --organization … --budget 0.2
+    """
+    from fairlead.app.syncing import SyncOptions, sync_all
+    from fairlead.cli.archive.instants import instant_option
+    from fairlead.cli.archive.progress import telling
+    from fairlead.cli.choice import Choice
+    from fairlead.cli.documents import runnable_plans
+    from fairlead.cli.running import run
+    from fairlead.cli.serve import refuse_foreign_sandbox
+
+    plans = runnable_plans(Choice())
+    if sandbox:
+        refuse_foreign_sandbox(plans, upstream)
+    if keep_secrets:
+        say("Secrets in events will be stored in clear (--keep-secrets).", err=True, colour="yellow")
+    options = SyncOptions(
+        plans=plans,
+        settings=settings(),
+        archive=named,
+        organizations=organizations,
+        sandbox=sandbox,
+        upstream=upstream,
+        since=instant_option(since, "--since") if since else None,
+        deep=deep,
+        budget=budget,
+        keep_secrets=keep_secrets,
+    )
+    with telling(sys.stderr) as report:
+        outcome = run(sync_all(options, report))
+    for summary in outcome.summaries:
+        _print(summary)
+    place = f" --archive {outcome.archive}" if named or sandbox else ""
+    click.echo()
+    say(f"The archive is {outcome.archive}. What now: `fairlead events list{place}`, `fairlead events stats{place}`.")
+    return EXIT_GAP if any(summary.kept.gaps for summary in outcome.summaries) else 0
+
+
+def _print(summary: Summary) -> None:
+    from fairlead.cli.archive.instants import instant_text
+
+    kept = summary.kept
+    said = [f"{kept.new:,} new"]
+    said += [f"{kept.revisions:,} changed since they were read"] if kept.revisions else []
+    said += [f"{kept.known:,} known already"] if kept.known else []
+    say(f"{summary.organization}: {', '.join(said)}; {summary.requests:,} requests in {summary.seconds:.1f} s.")
+    if summary.covered:
+        begin, end = summary.covered[0].start, summary.covered[-1].end
+        say(f"  {summary.events:,} events; covered from {instant_text(begin)} to {instant_text(end)}.")
+    for gap in summary.gaps[-5:]:
+        say(
+            f"  Missing for ever: {instant_text(gap.start)} to {instant_text(gap.end)} ({gap.reason}).", colour="yellow"
+        )

@@ -1,0 +1,36 @@
+"""`fairlead events`: the archive, from the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from fairlead.cli.lazy_group import LazyGroup
+
+_COMMANDS: Mapping[str, str] = {
+    "sync": "Keep what the upstream still holds and the archive lacks; run it again at any time.",
+    "list": "List events, newest first.",
+    "show": "Show one event, and what it changed.",
+    "stats": "Count events by type, actor, origin, target and time.",
+    "gaps": "Show what is covered, and what is missing for ever.",
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    package="fairlead.cli.archive",
+    table=_COMMANDS,
+    epilog="\b\nThe archive is the file or `postgresql://…` of --archive or FAIRLEAD_ARCHIVE, else a file of\n"
+    "your own under ~/.local/share/fairlead. Exit status 3 of `sync` says that a gap was found.",
+)
+def events() -> None:
+    """Keep the events of an organization: Qovery forgets them after days, the archive does not.
+
+    \b
+    Examples:
+      fairlead events sync --sandbox          try it: a made-up organization
+      fairlead events sync                    the real thing; QOVERY_API_KEY from the environment
+      fairlead events list --since 2h --event-type DELETE
+      fairlead events show 72020e28-a14a-4a63-8655-ccb99ee1edfe
+    """

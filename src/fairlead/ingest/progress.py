@@ -1,0 +1,38 @@
+"""What a run says while it goes on, and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fairlead.archive.coverage import Slices
+from fairlead.archive.model import Gap, Kept
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a run is: nanoseconds of time read of those to be read, what was kept, what it waits for."""
+
+    organization: str
+    done: int
+    whole: int
+    kept: Kept
+    requests: int
+    waiting: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a run brought about."""
+
+    organization: str
+    kept: Kept
+    requests: int
+    seconds: float
+    gaps: tuple[Gap, ...]
+    covered: Slices
+    events: int
+
+
+Report = Callable[[Progress], None]
