@@ -26,7 +26,7 @@ from fairlead.archive.contract import EVENT_KEYS
 from fairlead.archive.events import Event, nanos_of, read_event
 from fairlead.archive.forms import csv_rows
 from fairlead.archive.forms.ndjson import enveloped, ndjson, one_line
-from fairlead.archive.forms.parquet import UNDATED, NumberedEvent, ParquetFolder, day_of
+from fairlead.archive.forms.parquet import UNDATED, ParquetFile, day_of, organization_folder
 from fairlead.archive.forms.syslog import LEAST_DATAGRAM, PARAMETERS, Sender, datagram, framed, message
 from fairlead.archive.forms.webhook import TOLERANCE, delivery, signing_key, verified
 from fairlead.errors import ConfigurationError
@@ -274,23 +274,19 @@ def test_a_secret_that_is_none_is_refused_with_a_remedy(secret: str) -> None:
         delivery([b"k"], "a.b", 0, [], ORGANIZATION)
 
 
-def _numbered(raws: list[bytes]) -> list[NumberedEvent]:
-    return [NumberedEvent(number, raw) for number, raw in enumerate(raws)]
+def _parquet(path: Path, raws: list[bytes]) -> pa.Table:
+    """The table that an engine sees of a file of these events."""
+    file = ParquetFile(path, ORGANIZATION)
+    for number, raw in enumerate(raws):
+        file.add(number, read_event(raw), raw)
+    file.finish()
+    return pa.parquet.read_table(path)
 
 
-def _rows(root: Path) -> list[dict[str, Any]]:
-    table = pa.dataset.dataset(root, partitioning="hive").to_table().sort_by("number")
-    instants = table.column("timestamp").cast(pa.int64())
-    return table.set_column(table.schema.names.index("timestamp"), "timestamp", instants).to_pylist()
-
-
-def test_parquet_folders_are_read_back_as_the_events(tmp_path: Path) -> None:
-    """An engine sees one table, the days as a column, an instant as an instant, and the event as it was sent."""
+def test_a_parquet_file_is_read_back_as_the_events(tmp_path: Path) -> None:
+    """An engine sees an instant as an instant, and the event as it was sent; the same events are the same bytes."""
     raws = _events(1_000)
-    with ParquetFolder(tmp_path, ORGANIZATION) as folder:
-        folder.write(_numbered(raws)[:400])
-        folder.write(_numbered(raws)[400:])
-    table = pa.dataset.dataset(tmp_path, partitioning="hive").to_table().sort_by("number")
+    table = _parquet(tmp_path / "x.parquet", raws)
     assert table.schema.field("timestamp").type == pa.timestamp("ns", tz="UTC")
     assert table.column("raw").to_pylist() == raws
     assert table.column("number").to_pylist() == list(range(1_000))
@@ -299,59 +295,25 @@ def test_parquet_folders_are_read_back_as_the_events(tmp_path: Path) -> None:
     assert table.column("timestamp").cast(pa.int64()).to_pylist() == [nanos_of(event.timestamp) for event in events]
     for key in set(EVENT_KEYS) - {"timestamp"}:
         assert table.column(key).to_pylist() == [getattr(event, key) for event in events]
-    assert [str(day) for day in table.column("day").to_pylist()] == [day_of(event.timestamp) for event in events]
-    files = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file())
-    assert len(files) > 1
-    assert all(re.fullmatch(rf"organization_id={ORGANIZATION}/day=\d{{4}}-\d\d-\d\d/part-0\.parquet", f) for f in files)
-    metadata = pa.parquet.ParquetFile(tmp_path / files[0]).metadata
-    assert metadata.row_group(0).column(0).compression == "ZSTD"
-
-
-def test_a_parquet_export_that_broke_off_is_repeated(tmp_path: Path) -> None:
-    """A day's file is there whole or not at all, and writing it again gives the same bytes."""
-    raws = _numbered(_events(1_000))
-    with ParquetFolder(tmp_path / "whole", ORGANIZATION) as folder:
-        folder.write(raws)
-    with pytest.raises(ZeroDivisionError), ParquetFolder(tmp_path / "broken", ORGANIZATION) as folder:
-        folder.write(each if each.number < 600 else 1 // 0 for each in raws)  # type: ignore[misc]
-    days = {day_of(read_event(each.raw).timestamp) for each in raws[:600]}
-    assert len(list((tmp_path / "broken").rglob("*.parquet"))) == len(days) - 1
-    assert not list((tmp_path / "broken").rglob("*unfinished"))
-    with ParquetFolder(tmp_path / "broken", ORGANIZATION) as folder:
-        folder.write(raws)
-    whole, repeated = (
-        {path.relative_to(tmp_path / name): path.read_bytes() for path in (tmp_path / name).rglob("*.parquet")}
-        for name in ("whole", "broken")
-    )
-    assert whole == repeated
+    assert pa.parquet.ParquetFile(tmp_path / "x.parquet").metadata.row_group(0).column(0).compression == "ZSTD"
+    _parquet(tmp_path / "y.parquet", raws)
+    assert (tmp_path / "x.parquet").read_bytes() == (tmp_path / "y.parquet").read_bytes()
 
 
 def test_parquet_keeps_what_is_hostile(tmp_path: Path) -> None:
-    """Unreadable instants have a folder of their own, and no name leads out of the folder."""
-    root = tmp_path / "export"
+    """Unreadable instants are null and of no day, and no name leads out of a folder."""
     raws = [
         orjson.dumps({"id": "1", "timestamp": "yesterday", "target_name": "\x00../../x"}),
         orjson.dumps({"timestamp": "2026-01-23T23:59:59.999999999-00:30", "change": "x" * 1_000_000}),
         b'{"timestamp": "2026-01-24T01:00:00Z", "target_name": "a", "x": "\xff"}',
         b'{"timestamp": "2026-01-24T02:00:00Z", "target_name": "\\ud800"}',
     ]
-    with ParquetFolder(root, "../a/b=c") as folder:
-        folder.write(_numbered(raws))
-    rows = _rows(root)
-    assert [row["raw"] for row in rows] == raws
-    assert [row["organization_id"] for row in rows] == ["../a/b=c"] * 4
-    assert rows[0]["timestamp"] is rows[0]["day"] is None
-    assert (root / "organization_id=..%2Fa%2Fb%3Dc" / f"day={UNDATED}" / "part-0.parquet").exists()
-    assert rows[1]["timestamp"] == 1_769_214_599_999_999_999
-    assert [str(row["day"]) for row in rows[1:]] == ["2026-01-24"] * 3
-    assert [*tmp_path.iterdir()] == [root]
-
-
-def test_a_parquet_day_that_is_over_takes_no_more_events(tmp_path: Path) -> None:
-    """Its file would be replaced by one without the earlier events."""
-    raws = [orjson.dumps({"timestamp": f"2026-01-{day}T00:00:00Z"}) for day in (10, 11, 10)]
-    with pytest.raises(ValueError, match="2026-01-10"), ParquetFolder(tmp_path, ORGANIZATION) as folder:
-        folder.write(_numbered(raws))
+    table = _parquet(tmp_path / "x.parquet", raws)
+    assert table.column("raw").to_pylist() == raws
+    instants = table.column("timestamp").cast(pa.int64()).to_pylist()
+    assert instants[:2] == [None, 1_769_214_599_999_999_999]
+    assert [day_of(read_event(raw).timestamp) for raw in raws] == [UNDATED, *["2026-01-24"] * 3]
+    assert organization_folder("../a/b=c") == "organization_id=..%2Fa%2Fb%3Dc"
 
 
 def test_without_pyarrow_parquet_says_what_to_install() -> None:
@@ -359,8 +321,8 @@ def test_without_pyarrow_parquet_says_what_to_install() -> None:
     program = (
         "import sys; sys.modules['pyarrow'] = None\n"
         "from pathlib import Path\n"
-        "from fairlead.archive.forms.parquet import ParquetFolder\n"
-        "ParquetFolder(Path('.'), 'x')"
+        "from fairlead.archive.forms.parquet import ParquetFile\n"
+        "ParquetFile(Path('x'), 'x')"
     )
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert "ConfigurationError" in ended.stderr

@@ -1,40 +1,30 @@
-"""Events as Parquet files in folders that ClickHouse, DuckDB, Spark and Trino read as one table.
+"""Events as Parquet files; in folders named as Hive does, ClickHouse, DuckDB, Spark and Trino read them as one table.
 
-The folders are Hive's: `organization_id=…/day=YYYY-MM-DD/part-0.parquet`, days in UTC.
+`organization_id=…/day=YYYY-MM-DD`, days in UTC.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from fairlead.archive.contract import EVENT_KEYS, NANOS_PER_SECOND
-from fairlead.archive.events import Event, nanos_of, read_event
+from fairlead.archive.events import Event, nanos_of
 from fairlead.errors import ConfigurationError
 
 UNDATED = "__HIVE_DEFAULT_PARTITION__"
 """The day of events whose instant cannot be read; engines read this name as null."""
 
-_NAME = "part-0.parquet"
-_UNFINISHED = ".part-0.parquet.unfinished"  # engines skip what begins with a dot
 _MOST_ROWS = 20_000
 _MOST_BYTES = 32 * 1024 * 1024
 _NANOS_PER_DAY = 86_400 * NANOS_PER_SECOND
-
-
-class NumberedEvent(NamedTuple):
-    """An event's bytes, and its number in the archive."""
-
-    number: int
-    raw: bytes
 
 
 class _Schema(Protocol):
@@ -53,65 +43,6 @@ class _Arrow(NamedTuple):
 
     core: ModuleType
     parquet: ModuleType
-
-
-class ParquetFolder:
-    """Writes the events of one organization, given in the order of time, in constant memory.
-
-    A day's file appears when the day is over, whole or not at all. The same events make the same files, so an export
-    that broke off is repeated from the start of any day, and replaces the files of the days it repeats.
-    """
-
-    def __init__(self, root: Path, organization_id: str) -> None:
-        self._folder = root / organization_folder(organization_id)
-        self._organization_id = organization_id
-        _arrow()  # says what to install before anything is made
-        self._open: _DayFile | None = None
-        self._days: set[str] = set()
-
-    def __enter__(self) -> ParquetFolder:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, failure: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        open_file, self._open = self._open, None
-        if open_file is not None and failure is None:
-            open_file.finish()
-        elif open_file is not None:
-            open_file.file.discard()
-
-    def write(self, events: Iterable[NumberedEvent]) -> None:
-        """Write more events; one of a day that is over is a ValueError, because it would be lost."""
-        for number, raw in events:
-            event = read_event(raw)
-            self._file_of(day_of(event.timestamp)).file.add(number, event, raw)
-
-    def _file_of(self, day: str) -> _DayFile:
-        if self._open is not None and self._open.day == day:
-            return self._open
-        if day in self._days:
-            raise ValueError(f"an event of {day} came after the events of another day")
-        if self._open is not None:
-            self._open.finish()
-        self._days.add(day)
-        self._open = _DayFile(self._folder, day, self._organization_id)
-        return self._open
-
-
-class _DayFile:
-    """The file of a day while it is written, under a name that nobody reads."""
-
-    def __init__(self, root: Path, day: str, organization_id: str) -> None:
-        self.day = day
-        self._folder = root / f"day={day}"
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self.file = ParquetFile(self._folder / _UNFINISHED, organization_id)
-
-    def finish(self) -> None:
-        """Let the file appear, whole."""
-        self.file.finish()
-        self.file.path.replace(self._folder / _NAME)
 
 
 class ParquetFile:
