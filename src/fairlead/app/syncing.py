@@ -17,7 +17,7 @@ from fairlead.app.options import ServeOptions
 from fairlead.app.serving import ready_operations
 from fairlead.archive.factory import open_archive
 from fairlead.archive.keys import ArchiveKey
-from fairlead.archive.place import key_of, place_of
+from fairlead.archive.place import key_of, own_place, place_of
 from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
@@ -93,7 +93,12 @@ async def sync_all(options: SyncOptions, report: Report) -> Outcome:
 @asynccontextmanager
 async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
     """Everything that syncing needs; closed on exit."""
-    place = place_of(_named(options), options.settings)
+    is_named = bool(options.archive)
+    place = (
+        place_of(options.archive, options.settings)
+        if is_named
+        else own_place(options.settings, sandbox=options.sandbox)
+    )
     archive = open_archive(place)
     try:
         key = await asyncio.to_thread(key_of, place, archive)
@@ -103,17 +108,10 @@ async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
                 way=way_of(ready, Allowance(options.budget)),
                 target=target_of(archive, key, keep_secrets=options.keep_secrets),
                 attester=Attester(key=key, folder=place.checkpoints),
-                organizations=options.organizations or await list_organizations(ready),
+                organizations=tuple(name.lower() for name in options.organizations or await list_organizations(ready)),
             )
     finally:
         await asyncio.to_thread(archive.close)
-
-
-def _named(options: SyncOptions) -> str:
-    """The archive; what is made up gets one of its own, because nothing ever leaves an archive."""
-    if options.archive or options.settings.archive or not options.sandbox:
-        return options.archive
-    return str(options.settings.data_home / "sandbox.db")
 
 
 def way_of(ready: Runnable, allowance: Allowance) -> Way:
