@@ -71,7 +71,14 @@ class Counting:
             grains = (DAY,) if dimension == "target_id" else (DAY, HOUR)
             for stretch in stretches(bounds, grains):
                 found.update(dict(self._summed(search.organization, number, dimension, stretch)))
-        return tuple(Count(self._words.text_of(word), number) for word, number in found.most_common(most))
+        return self._ordered(found, most)
+
+    def _ordered(self, found: Counter[int], most: int) -> tuple[Count, ...]:
+        """The most frequent values; equal counts in the order of the values, whichever was met first."""
+        leading = found.most_common(most)
+        least = leading[-1][1] if leading else 0
+        counts = [Count(self._words.text_of(word), number) for word, number in found.items() if number >= least]
+        return tuple(sorted(counts, key=lambda count: (-count.events, count.value or ""))[:most])
 
     def _buckets(self, search: Search, bounds: Bounds, tally: Tally) -> tuple[Bucket, ...]:
         place = f"({{}} - {tally.origin}) / {tally.width}"
