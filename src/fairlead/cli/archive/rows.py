@@ -24,8 +24,7 @@ Command = TypeVar("Command", bound=Callable[..., object])
 Row = tuple[Cell, ...]
 
 _COLUMNS = (
-    Column("NUMBER"), Column("TIME"), Column("TYPE", cut=True), Column("TARGET", cut=True), Column("ACTOR", cut=True),
-    Column("ORIGIN", cut=True),
+    Column("NUMBER"), Column("TIME"), Column("TYPE", 6), Column("TARGET", 6), Column("ACTOR", 4), Column("ORIGIN", 3),
 )  # fmt: skip
 _COLOURS = {Outcome.SUCCESS: "green", Outcome.FAILURE: "red"}
 
@@ -111,7 +110,7 @@ class Rows:
         )  # fmt: skip
 
     def _write_table(self, rows: list[Row]) -> None:
-        columns = tuple(Column(field.text, cut=True) for field in self._fields) if self._fields else _COLUMNS
+        columns = tuple(Column(field.text, 1) for field in self._fields) if self._fields else _COLUMNS
         coloured = colours(sys.stdout)
         if not self._widths and rows:
             self._widths = widths_for(columns, rows, terminal_width())

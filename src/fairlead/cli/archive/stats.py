@@ -141,7 +141,7 @@ def _write_chart(title: str, lines: list[tuple[str, int]]) -> None:
     """A bar for each line; what was left out has a number and no bar."""
     if not lines:
         return
-    columns = (Column(title.upper(), cut=True), Column("EVENTS"))
+    columns = (Column(title.upper(), 1), Column("EVENTS"))
     rows = [(Cell(label), Cell(f"{events:,}")) for label, events in lines]
     label, number = widths_for(columns, rows, terminal_width() * 2 // 3)
     room = max(terminal_width() - label - number - 4, 1)

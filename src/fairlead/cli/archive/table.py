@@ -23,10 +23,10 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A title, and whether the column may be cut to fit."""
+    """A title, and its share of the room where not everything fits; a column without one is never cut."""
 
     title: str
-    cut: bool = False
+    share: int = 0
 
 
 def terminal_width() -> int:
@@ -35,16 +35,14 @@ def terminal_width() -> int:
 
 
 def widths_for(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], room: int) -> list[int]:
-    """How wide each column is: as wide as it needs, the widest of those that may be cut made narrower until all fit."""
+    """How wide each column is: as wide as it needs; if not all fit, what may be cut is made narrower by its share."""
     widths = [width_of(column.title) for column in columns]
     for row in rows:
         widths = [max(width, width_of(escaped(cell.text))) for width, cell in zip(widths, row, strict=True)]
     excess = sum(widths) + len(_BETWEEN) * (len(widths) - 1) - room
-    may_be_cut = [place for place, column in enumerate(columns) if column.cut and widths[place] > _LEAST]
-    while excess > 0 and may_be_cut:
-        widest = max(may_be_cut, key=lambda place: widths[place])
-        if widths[widest] <= _LEAST:
-            break
+    may_be_cut = [place for place, column in enumerate(columns) if column.share]
+    while excess > 0 and (left := [place for place in may_be_cut if widths[place] > _LEAST]):
+        widest = max(left, key=lambda place: widths[place] / columns[place].share)
         widths[widest] -= 1
         excess -= 1
     return widths

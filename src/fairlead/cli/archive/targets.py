@@ -18,7 +18,7 @@ from fairlead.cli.archive.table import Cell, Column, line_of, terminal_width, wi
 from fairlead.cli.environment import colours
 from fairlead.cli.terminal import escaped, say
 
-_COLUMNS = (Column("ID"), Column("NAME", cut=True), Column("TYPE", cut=True), Column("EVENTS"), Column("LAST SEEN"))
+_COLUMNS = (Column("ID"), Column("NAME", 2), Column("TYPE", 1), Column("EVENTS"), Column("LAST SEEN"))
 
 
 @click.command(epilog=FILTER_HELP)
