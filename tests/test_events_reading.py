@@ -540,6 +540,17 @@ def test_show_lists_revisions_and_shows_the_latest(small: Kept) -> None:
     assert len(small.lines("list")) == 1
 
 
+def test_what_was_superseded_is_not_counted(small: Kept) -> None:
+    """A value or a day that only an earlier revision had is not listed with no events."""
+    small.keep(event(1, triggered_by="Ada"))
+    small.keep(event(1, triggered_by="Bob", timestamp="2026-11-20T00:00:00Z"), at=START + 60 * SECOND)
+    assert small.lines("stats", "--by", "actor", "--per", "day") == [
+        ["total", "", "1", ""],
+        ["triggered_by", "Bob", "1", ""],
+        ["day", "2026-11-20 00:00:00Z", "1", ""],
+    ]
+
+
 def test_another_organizations_event_is_not_shown(small: Kept) -> None:
     """An id and a number are looked for in one organization, and the error names the other."""
     small.keep(event(1))

@@ -75,6 +75,7 @@ class Counting:
 
     def _ordered(self, found: Counter[int], most: int) -> tuple[Count, ...]:
         """The most frequent values; equal counts in the order of the values, whichever was met first."""
+        found = +found  # what was superseded may leave a value without events
         leading = found.most_common(most)
         least = leading[-1][1] if leading else 0
         counts = [Count(self._words.text_of(word), number) for word, number in found.items() if number >= least]
@@ -90,7 +91,7 @@ class Counting:
             for stretch in stretches(bounds, grains):
                 column = place.format("start" if stretch.grain else "position")
                 found.update(dict(self._summed(search.organization, TOTAL, column, stretch, grouped=column)))
-        return tuple(Bucket(tally.origin + tally.width * place, found[place]) for place in sorted(found))
+        return tuple(Bucket(tally.origin + tally.width * place, found[place]) for place in sorted(+found))
 
     def _summed(
         self, organization: int, dimension: int, column: str, stretch: Stretch, *, grouped: str = ""
