@@ -1,25 +1,16 @@
-"""The archive, read from the terminal: filters, lists, targets, counts, one event with what it changed."""
+"""The archive, read from the terminal: filters, lists, targets, counts, and what is kept meanwhile."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
-import pty
-import random
 import re
-import select
 import signal
 import subprocess
 import sys
 import threading
-import time
-from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -27,104 +18,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-import serving
-from command import Finished, environment, fairlead
-from fairlead.app.syncing import SyncOptions, open_syncing
-from fairlead.archive.factory import open_archive
-from fairlead.archive.keys import key_from_text
-from fairlead.archive.model import Batch, Filter, Query, Turn
-from fairlead.archive.place import place_of
-from fairlead.archive.preparation import Incoming, preparation
-from fairlead.archive.timeline import timeline
-from fairlead.cli.choice import Choice
+from command import environment, fairlead
 from fairlead.cli.commands import commands
-from fairlead.cli.documents import runnable_plans
-from fairlead.cli.failures import exit_status
-from fairlead.ingest.sync import Wish
-from fairlead.sandbox.app import create_app
-from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, SandboxOptions
-from fairlead.settings import Secret, Settings
-from fairlead.upstream.clock import Clock
 from golden_files import assert_golden
-
-KEY = f"fairlead-archive-key-1:{b64encode(bytes(range(32))).decode()}"
-SECOND = 1_000_000_000
-START = int(serving.NOW) * SECOND
-OTHER = "11111111-2222-4333-8444-555555555555"
-TARGET = "72020e28-a14a-4a63-8655-ccb99ee1edfe"
-EVENTS = 1_500
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """An archive in a file, and what `fairlead events` says of it."""
-
-    file: Path
-
-    def ask(self, *arguments: str, code: int = 0) -> Finished:
-        """Run a command of `fairlead events` in this process; the exit status is checked."""
-        done = CliRunner(catch_exceptions=True).invoke(
-            commands, ["events", *arguments, "--archive", str(self.file)], standalone_mode=False
-        )
-        status, err = done.exit_code, done.stderr
-        if isinstance(done.exception, Exception):
-            with told() as lines:
-                status = exit_status(done.exception)
-            err += "".join(lines)
-        assert status == code, (done.output, done.exception)
-        return Finished(status, done.stdout, err)
-
-    def lines(self, *arguments: str) -> list[list[str]]:
-        """What a command writes to a pipe, as values."""
-        return [line.split("\t") for line in self.ask(*arguments).out.splitlines()]
-
-    def objects(self, *arguments: str) -> list[Any]:
-        """What a command writes as JSON, one value on each line."""
-        return [json.loads(line) for line in self.ask(*arguments, "--json").out.splitlines()]
-
-    def keep(self, *events: Any, organization: str = DEMO_ORGANIZATION_ID, at: int = START) -> None:
-        """Keep events as if they had just been read; bytes are kept as they are."""
-        archive = open_archive(place_of(str(self.file), Settings()))
-        prepare = preparation(key_from_text(KEY).tag_key, None)
-        raws = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in events]
-        try:
-            assert archive.take_lease(organization, "test", at, at + SECOND)
-            prepared = tuple(prepare(Incoming(raw, START)) for raw in raws)
-            archive.keep(Batch(organization=organization, holder="test", fetched_at=at, events=prepared))
-        finally:
-            archive.close()
-
-
-@contextmanager
-def told() -> Iterator[list[str]]:
-    """What is written to standard error inside."""
-    runner = CliRunner()
-    with runner.isolation() as streams:
-        lines: list[str] = []
-        yield lines
-        lines.append(streams[1].getvalue().decode())
-
-
-async def _synced(file: Path, url: str) -> None:
-    settings = replace(serving.settings_for_tests(), archive_key=Secret(KEY))
-    options = SyncOptions(
-        plans=runnable_plans(Choice()), settings=settings, archive=str(file), upstream=url,
-        organizations=(DEMO_ORGANIZATION_ID,), budget=1.0,
-    )  # fmt: skip
-    clock = Clock(now=time.monotonic, wall=lambda: serving.NOW, sleep=asyncio.sleep)
-    async with open_syncing(options) as syncing:
-        way = replace(syncing.way, clock=clock, random=random.Random(1).random)
-        await replace(syncing, way=way).run(Wish(organization=DEMO_ORGANIZATION_ID), lambda _progress: None)
+from kept_events import EVENTS, OTHER, TARGET, Kept, event, on_a_terminal, synced
 
 
 @pytest.fixture(scope="session")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
     """An archive of a sandbox's 1,500 events, the same at every run."""
-    file = tmp_path_factory.mktemp("reading") / "archive.db"
-    options = SandboxOptions(events=EVENTS, now=serving.NOW, rate_limit=0)
-    with serving.upstream(create_app(options, lambda: serving.NOW)) as url:
-        asyncio.run(_synced(file, url))
-    return Kept(file)
+    return synced(tmp_path_factory.mktemp("reading") / "archive.db")
 
 
 @pytest.fixture(scope="session")
@@ -139,37 +42,6 @@ def events(kept: Kept) -> list[dict[str, Any]]:
 def small(tmp_path: Path) -> Kept:
     """An archive that a test fills itself."""
     return Kept(tmp_path / "small.db")
-
-
-def event(number: int, **fields: Any) -> dict[str, Any]:
-    """An event of a container, `number` seconds after the start."""
-    moment = datetime.fromtimestamp(START // SECOND + number, UTC)
-    return {
-        "id": f"00000000-0000-4000-8000-{number:012x}",
-        "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "event_type": "UPDATE",
-        "target_id": TARGET,
-        "target_name": "nginx",
-        "target_type": "CONTAINER",
-        "origin": "API",
-        "triggered_by": "Ada",
-    } | fields
-
-
-def on_a_terminal(kept: Kept, *arguments: str, env: dict[str, str] | None = None) -> str:
-    """What a command shows on a terminal of 100 columns."""
-    main, terminal = pty.openpty()
-    command = [sys.executable, "-m", "fairlead", "events", *arguments, "--archive", str(kept.file)]
-    with subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment(env)):
-        os.close(terminal)
-        shown = b""
-        while select.select([main], [], [], 30)[0]:
-            try:
-                shown += os.read(main, 65_536)
-            except OSError:  # how Linux says that a terminal has no more
-                break
-    os.close(main)
-    return shown.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("command", ["list", "targets", "tail", "show", "stats"])
@@ -210,18 +82,6 @@ def test_list_in_a_pipe_is_tab_separated(small: Kept) -> None:
     small.keep(event(1, target_name="a\tb\nc", sub_target_type="CONFIG", triggered_by="x" * 200))
     line = "0\t2026-11-18 11:06:41Z\tUPDATE\tCONTAINER\tCONFIG\ta\\u0009b\\u000ac"
     assert small.ask("list").out == f"{line}\t{'x' * 200}\tAPI\t00000000-0000-4000-8000-000000000001\n"
-
-
-def test_json_is_the_stored_bytes_one_event_on_each_line(small: Kept) -> None:
-    """Digits, escapes, unknown fields and double keys stay as the upstream sent them."""
-    raw = b'{"id":"a","timestamp":"2026-11-18T11:06:41Z","n":1.50000000000000000001,"n":2,"u":"\\u00e9\xc3\xa9\x7f"}'
-    small.keep(raw)
-    assert small.ask("list", "--json").out.encode() == raw + b"\n"
-    assert small.ask("show", "a", "--raw").out.encode() == raw
-    assert small.ask("show", "A", "--json").out.encode().endswith(b'"event": ' + raw + b"}\n")
-    shown = on_a_terminal(small, "list", "--json")
-    assert "\\u007f" in shown
-    assert json.loads(shown) == json.loads(raw)
 
 
 def _matching(events: Iterable[dict[str, Any]], **wanted: str | None) -> list[str]:
@@ -359,31 +219,6 @@ def test_pages_follow_each_other_in_both_directions(kept: Kept, events: list[dic
         assert ids == (expected[::-1] if direction else expected)
 
 
-def test_fields_reach_into_changes(small: Kept) -> None:
-    """A path goes on inside the JSON of a change, and values stay as they were written."""
-    change = '{"cpu":1.50,"ports":[{"port":80},{"port":443}],"a.b":{"a b":null},"s":"x\\ty","big":12345678901234567890}'
-    small.keep(event(1, change=change, extra={"deep": [1, 2]}))
-    paths = "id,targetName,target.type,change.cpu,change.ports[-1].port,change.s,extra.deep[0],number"
-    paths += ',change["a.b"]["a b"]'
-    assert small.lines("list", "--fields", paths) == [
-        ["00000000-0000-4000-8000-000000000001", "nginx", "CONTAINER", "1.50", "443", "x\\u0009y", "1", "0", ""]
-    ]
-    out = small.ask("list", "--json", "--fields", "change.cpu,change.big,change.s,change.ports,user_agent,nope").out
-    assert out == (
-        '{"change.cpu":1.50,"change.big":12345678901234567890,"change.s":"x\\ty",'
-        '"change.ports":[{"port":80},{"port":443}]}\n'
-    )
-    assert "None of these events has `change.nope`" in small.ask("list", "--fields", "id,change.nope").err
-
-
-def test_an_event_without_id_has_one_that_show_takes(small: Kept) -> None:
-    """A name is made from its bytes, and is the same wherever it is shown."""
-    small.keep(b'{"timestamp":"2026-11-18T11:06:41Z","change":7}', b'["no object"]')
-    for (name,) in small.lines("list", "--fields", "id"):
-        assert name.startswith("keyed:")
-        assert f"{name} (made from its bytes: it has none)" in small.ask("show", name).out
-
-
 def test_targets_have_their_newest_name(small: Kept) -> None:
     """A target is listed once, however often it was renamed; projects and environments are listed alike."""
     places = {"project_id": OTHER, "project_name": "shop", "environment_id": TARGET, "environment_name": "prod"}
@@ -473,105 +308,6 @@ def test_stats_on_a_terminal_are_charts(kept: Kept) -> None:
     )
     assert max(map(len, text.splitlines())) <= 100
     assert_golden("events-stats.txt", text)
-
-
-def test_show_tells_what_an_update_changed(small: Kept) -> None:
-    """The difference to the original is told field by field, without the noise of every update."""
-    before = {
-        "cpu": 500,
-        "ports": [{"id": "p1", "port": 80}],
-        "tag": "1.0\x1b[2J",
-        "old": [1],
-        "value": f"redacted:1:{'a' * 32}",
-        "updated_at": 1,
-    }
-    after = before | {
-        "cpu": 1000,
-        "ports": [{"id": "p1", "port": 443}],
-        "tag": "x" * 400,
-        "a b": None,
-        "value": f"redacted:1:{'b' * 32}",
-        "updated_at": 2,
-    }
-    del after["old"]
-    small.keep(event(1, change=json.dumps(after), original_change=json.dumps(before), sub_target_type="", new=[1]))
-    assert_golden("events-show.txt", small.ask("show", "0").out)
-    assert "updated_at: 1 → 2" in small.ask("show", "0", "--all").out
-    (found,) = small.objects("show", event(1)["id"].upper())
-    assert found["compared_with"] == "original"
-    assert {each["path"]: each["note"] for each in found["differences"]}["$['value']"] == "rotated"
-    assert found["redaction_tags"] == [f"redacted:1:{'b' * 32}", f"redacted:1:{'a' * 32}"]
-
-
-def test_show_compares_with_the_previous_event_where_there_is_no_original(small: Kept) -> None:
-    """What was configured with what was configured, a run with a run, and only of the same object."""
-    variable = {"sub_target_type": "VARIABLE"}
-    small.keep(
-        event(1, change='{"id":"v1","value":1}', **variable),
-        event(2, change='{"id":"v2","value":1}', **variable),
-        event(3, event_type="DEPLOYED", change='{"id":"v1","status":"DEPLOYED"}'),
-        event(4, change='{"id":"v1","value":2}', original_change=None, **variable),
-        event(5, event_type="DEPLOY_FAILED", change='{"id":"v1","status":"DEPLOY_FAILED"}'),
-        event(6, change="not JSON"),
-        event(7, change=None),
-        event(8, change='{"id":"v1","value":2}', target_id=OTHER, **variable),
-    )
-    assert "against the previous event of the target, 0 of 2026-11-18 11:06:41Z" in small.ask("show", "3").out
-    assert "  ~ value: 1 → 2\n" in small.ask("show", "3").out
-    assert '  ~ status: "DEPLOYED" → "DEPLOY_FAILED"\n' in small.ask("show", "4").out
-    assert 'no older event here can be compared with it:\n  + id: "v1"\n' in small.ask("show", "0").out
-    assert "  + all of it: not JSON" in small.ask("show", "5").out
-    assert "says nothing of what changed" in small.ask("show", "6").out
-    (found,) = small.objects("show", "7")
-    assert (found["compared_with"], found["previous"]) == ("nothing", None)
-
-
-def test_show_lists_revisions_and_shows_the_latest(small: Kept) -> None:
-    """Other bytes for a known id are kept beside the first; a number still names exactly one of them."""
-    small.keep(event(1, target_name="first"))
-    small.keep(event(1, target_name="second"), at=START + 60 * SECOND)
-    out = small.ask("show", event(1)["id"]).out
-    assert "target_name       second" in out
-    assert (
-        "  0: number 0, kept 2026-11-18 11:06:40Z, superseded\n  1: number 1, kept 2026-11-18 11:07:40Z, the latest"
-        in out
-    )
-    assert "target_name       first" in small.ask("show", "#0").out
-    assert len(small.lines("list")) == 1
-
-
-def test_what_was_superseded_is_not_counted(small: Kept) -> None:
-    """A value or a day that only an earlier revision had is not listed with no events."""
-    small.keep(event(1, triggered_by="Ada"))
-    small.keep(event(1, triggered_by="Bob", timestamp="2026-11-20T00:00:00Z"), at=START + 60 * SECOND)
-    assert small.lines("stats", "--by", "actor", "--per", "day") == [
-        ["total", "", "1", ""],
-        ["triggered_by", "Bob", "1", ""],
-        ["day", "2026-11-20 00:00:00Z", "1", ""],
-    ]
-
-
-def test_another_organizations_event_is_not_shown(small: Kept) -> None:
-    """An id and a number are looked for in one organization, and the error names the other."""
-    small.keep(event(1))
-    small.keep(event(2), organization=OTHER)
-    assert "Name one with `--organization`" in small.ask("list", code=1).err
-    mine = ("--organization", DEMO_ORGANIZATION_ID)
-    assert OTHER in small.ask("show", event(2)["id"], *mine, code=1).err
-    assert "has no event" in small.ask("show", "1", *mine, code=1).err
-    assert len(small.lines("list", *mine)) == 1
-
-
-def test_a_timeline_has_every_event_of_a_target_with_what_it_changed(small: Kept) -> None:
-    """REST and MCP read a target's history through the same functions as the terminal."""
-    small.keep(*(event(n, change=json.dumps({"id": "c", "cpu": n // 2})) for n in range(6)))
-    archive = open_archive(place_of(str(small.file), Settings()))
-    query = Query(organization=DEMO_ORGANIZATION_ID, filters=(Filter("target_id", (TARGET,)),))
-    found = timeline(archive, query, Turn(limit=4))
-    archive.close()
-    assert [len(step.comparison.differences) for step in found.steps] == [0, 1, 0, 1]
-    assert [step.comparison.previous.number for step in found.steps if step.comparison.previous] == [4, 3, 2, 1]
-    assert (found.has_older, found.has_newer) == (True, False)
 
 
 def test_tail_shows_the_newest_last(kept: Kept, events: list[dict[str, Any]]) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
 from typing import TypeVar
 
 import click
 
-from fairlead.archive.asking import FOR_EVER, IDS, Stranger, condition, not_covered, strangers
+from fairlead.archive.asking import API_NAMES, FOR_EVER, IDS, Stranger, condition, not_covered, strangers
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.model import DIMENSIONS, Dimension, Filter, Query
 from fairlead.archive.store import Archive
@@ -32,16 +33,10 @@ _FILTERS: Mapping[Dimension, tuple[str, str]] = {
     "environment_id": ("ID", "An environment."),
 }
 _ALSO: Mapping[str, tuple[str, ...]] = {
-    "event_type": ("--eventType",),
-    "target_type": ("--targetType",),
-    "sub_target_type": ("--subTargetType",),
-    "triggered_by": ("--triggeredBy",),
-    "target_id": ("--targetId",),
-    "project_id": ("--projectId", "--serviceProjectId", "--service-project-id"),
-    "environment_id": ("--environmentId", "--serviceEnvironmentId", "--service-environment-id"),
     "since": ("--from", "--fromTimestamp", "--from-timestamp"),
     "until": ("--to", "--toTimestamp", "--to-timestamp"),
 }
+_HUMP = re.compile("(?=[A-Z])")
 _HOLES_SAID = 3
 
 FILTER_HELP = """\b
@@ -88,9 +83,16 @@ def _filter_options() -> list[Option]:
             click.option(f"--{name}", dimension, multiple=True, metavar=metavar, help=told),
             click.option(f"--not-{name}", f"not_{dimension}", multiple=True, hidden=True),
         ]
-        if dimension in _ALSO:
-            made.append(click.option(*_ALSO[dimension], f"also_{dimension}", multiple=True, hidden=True))
+        if also := _api_spellings(dimension, f"--{name}"):
+            made.append(click.option(*also, f"also_{dimension}", multiple=True, hidden=True))
     return made
+
+
+def _api_spellings(dimension: Dimension, own: str) -> list[str]:
+    """What the API calls a field, in its own case and as options are written, but for the name the option has."""
+    names = [name for name, named in API_NAMES.items() if named == dimension]
+    spelled = [f"--{name}" for name in names] + [f"--{_HUMP.sub('-', name).lower()}" for name in names]
+    return [each for each in dict.fromkeys(spelled) if each != own]
 
 
 def _other_options() -> list[Option]:
