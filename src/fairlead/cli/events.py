@@ -11,6 +11,8 @@ from fairlead.cli.lazy_group import LazyGroup
 _COMMANDS: Mapping[str, str] = {
     "sync": "Keep what the upstream still holds and the archive lacks; run it again at any time.",
     "list": "List events, newest first.",
+    "targets": "List what has events: targets, projects, environments.",
+    "tail": "Show the newest events, and new ones as they are kept.",
     "show": "Show one event, and what it changed.",
     "stats": "Count events by type, actor, origin, target and time.",
     "gaps": "Show what is covered, and what is missing for ever.",

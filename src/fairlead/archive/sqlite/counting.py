@@ -57,14 +57,18 @@ class Counting:
             values = [self._values(search.organization, each, bounds) for each in tally.dimensions]
         # A later revision may have left nothing where an earlier one was counted; `+` drops what is not above 0.
         counts = {
-            dimension: tuple(
-                Count(self._words.text_of(word), number) for word, number in (+each).most_common(tally.most)
-            )
-            for dimension, each in zip(tally.dimensions, values, strict=True)
+            dimension: self._most(+each, tally.most) for dimension, each in zip(tally.dimensions, values, strict=True)
         }
         width, origin = tally.width, tally.origin
         buckets = tuple(Bucket(origin + width * place, found[place]) for place in sorted(+found)) if width else ()
         return Statistics(total=found.total(), buckets=buckets, counts=counts)
+
+    def _most(self, found: Counter[int], most: int) -> tuple[Count, ...]:
+        """The most frequent values; equal counts in the order of the values, whichever was met first."""
+        leading = found.most_common(most)
+        least = leading[-1][1] if leading else 0
+        counts = [Count(self._words.text_of(word), number) for word, number in found.items() if number >= least]
+        return tuple(sorted(counts, key=lambda count: (-count.events, count.value or ""))[:most])
 
     def _values(self, organization: int, dimension: Dimension, bounds: Bounds) -> Counter[int]:
         """Numbers by word, of all events of a time."""
