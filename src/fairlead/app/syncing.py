@@ -29,6 +29,7 @@ from fairlead.ingest.attesting import Attester, attest
 from fairlead.ingest.progress import Report, Summary
 from fairlead.ingest.reading import Way
 from fairlead.ingest.sync import Target, Wish, sync
+from fairlead.ingest.writing import written
 from fairlead.plan.model import Operation, Plan
 from fairlead.sandbox.options import SandboxOptions
 from fairlead.settings import Settings
@@ -98,7 +99,8 @@ class Syncing:
 
     async def sign(self) -> None:
         """Sign what the log has become; raises ConfigurationError when nothing can be put outside of the archive."""
-        await asyncio.to_thread(attest, self.attester, self.target.archive, self.way.clock.wall(), self.target.holder)
+        wall, holder = self.way.clock.wall(), self.target.holder
+        await written(lambda: attest(self.attester, self.target.archive, wall, holder))
 
 
 async def sync_all(options: SyncOptions, report: Report) -> Outcome:

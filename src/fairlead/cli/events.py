@@ -10,6 +10,7 @@ from fairlead.cli.lazy_group import LazyGroup
 
 _COMMANDS: Mapping[str, str] = {
     "sync": "Keep what the upstream still holds and the archive lacks; run it again at any time.",
+    "follow": "Sync for ever: every minute, gently, and telling when something is wrong.",
     "list": "List events, newest first.",
     "show": "Show one event, and what it changed.",
     "stats": "Count events by type, actor, origin, target and time.",
@@ -31,6 +32,7 @@ def events() -> None:
     Examples:
       fairlead events sync --sandbox          try it: a made-up organization
       fairlead events sync                    the real thing; QOVERY_API_KEY from the environment
+      fairlead events follow                  the same for ever
       fairlead events list --since 2h --event-type DELETE
       fairlead events show 72020e28-a14a-4a63-8655-ccb99ee1edfe
     """

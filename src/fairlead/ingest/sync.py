@@ -22,7 +22,7 @@ from fairlead.ingest.windows import DAY, HOUR, WIDEST, Task, next_width, next_wi
 from fairlead.ingest.writing import written
 
 LEASE = 120 * NANOS_PER_SECOND
-_RENEWAL = 30.0
+RENEWAL = 30.0
 _UNKNOWN_RETENTION = 30.0
 _FAR = 100 * 365 * 86_400
 _WAITING_STEPS = 16
@@ -87,7 +87,7 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
 
 async def _renewed(way: Way, target: Target, organization: str) -> None:
     while True:
-        await way.clock.sleep(_RENEWAL)
+        await way.clock.sleep(RENEWAL)
         now = _nanos(way.clock.wall())
         await asyncio.to_thread(target.archive.take_lease, organization, target.holder, now, now + LEASE)
 
