@@ -365,6 +365,7 @@ def test_a_follower_whose_runs_all_fail_is_stalled_after_a_while(tmp_path: Path)
     """Reading the same page again before each failure is no sign of life."""
 
     async def run(_wish: Wish, report: Report) -> Kept:
+        report(progress(Kept()))
         report(progress(Kept(known=100)))
         raise UpstreamUnreachable("No answer.")
 
