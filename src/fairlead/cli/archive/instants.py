@@ -56,6 +56,15 @@ def _given(nanos: int | None) -> int:
     return nanos
 
 
+def span_option(text: str, option: str) -> float:
+    """The seconds of `90s`, `5m` or `1h`; raises click.BadParameter for anything else, and for no time at all."""
+    found = _AGO.fullmatch(text.strip())
+    seconds = int(found[1]) * _SECONDS[found[2]] if found else 0
+    if not seconds:
+        raise click.BadParameter(f"`{text}` is no span of time; write `90s`, `5m` or `1h`.", param_hint=option)
+    return float(seconds)
+
+
 def zone_option(name: str) -> tzinfo:
     """The time zone of a name such as `Europe/Paris`; raises click.BadParameter for what is none."""
     try:
