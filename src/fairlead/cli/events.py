@@ -16,6 +16,8 @@ _COMMANDS: Mapping[str, str] = {
     "tail": "Show the newest events, and new ones as they are kept.",
     "show": "Show one event, and what it changed.",
     "stats": "Count events by type, actor, origin, target and time.",
+    "export": "Write events to a file, or to a folder that grows with the archive.",
+    "forward": "Send events to a webhook or to syslog, as they are archived.",
     "gaps": "Show what is covered, and what is missing for ever.",
 }
 
