@@ -1,82 +1,148 @@
-"""Archives for tests: made-up events kept without any upstream, some of them late and some changed since."""
+"""Archives that tests read: of a sandbox, or of events of their own; and what `fairlead events` says of them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Iterable
+import os
+import pty
+import random
+import select
+import subprocess
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from click.testing import CliRunner
+
+import serving
+from command import Finished, environment
+from fairlead.app.syncing import SyncOptions, open_syncing
 from fairlead.archive.factory import open_archive
-from fairlead.archive.model import Archived, Batch, Query
-from fairlead.archive.place import Place, key_of, place_of
+from fairlead.archive.keys import key_from_text
+from fairlead.archive.model import Batch
+from fairlead.archive.place import place_of
 from fairlead.archive.preparation import Incoming, preparation
-from fairlead.archive.store import Archive
-from fairlead.sandbox.options import SandboxOptions
-from fairlead.sandbox.rendering import event_at, look
-from fairlead.sandbox.world import world
-from fairlead.settings import Settings
+from fairlead.cli.choice import Choice
+from fairlead.cli.commands import commands
+from fairlead.cli.documents import runnable_plans
+from fairlead.cli.failures import exit_status
+from fairlead.ingest.sync import Wish
+from fairlead.sandbox.app import create_app
+from fairlead.sandbox.options import DEMO_ORGANIZATION_ID, SandboxOptions
+from fairlead.settings import Secret, Settings
+from fairlead.upstream.clock import Clock
 
-ORGANIZATION = "0b5f8e56-6f7f-4c1b-8ad3-1d0e0c0ffee0"
-OTHER = "77777777-6f7f-4c1b-8ad3-1d0e0c0ffee0"
-NOW_MICROS = 1_795_000_000_000_000
-
-
-def made_events(count: int, seed: int = 1) -> list[bytes]:
-    """Events of the sandbox, oldest first."""
-    history, style = world(seed, count, NOW_MICROS), look(SandboxOptions())
-    return [event_at(history, number, style) for number in range(count)]
-
-
-def plain_event(number: int, **fields: object) -> bytes:
-    """A small event of a minute of its own."""
-    instant = f"2026-10-{1 + number // 1_440 % 28:02d}T{number // 60 % 24:02d}:{number % 60:02d}:00Z"
-    return json.dumps({"id": f"event-{number}", "timestamp": instant, "event_type": "UPDATE"} | fields).encode()
+KEY = f"fairlead-archive-key-1:{b64encode(bytes(range(32))).decode()}"
+SECOND = 1_000_000_000
+START = int(serving.NOW) * SECOND
+OTHER = "11111111-2222-4333-8444-555555555555"
+TARGET = "72020e28-a14a-4a63-8655-ccb99ee1edfe"
+EVENTS = 1_500
 
 
-class KeptEvents:
-    """An archive in a file, and what a test puts into it."""
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An archive in a file, and what `fairlead events` says of it."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._place: Place = place_of(str(path), Settings())
+    file: Path
 
-    def keep(self, raws: Iterable[bytes], organization: str = ORGANIZATION) -> None:
-        """Keep events, as a sync does in one transaction."""
-        archive = open_archive(self._place)
+    def ask(self, *arguments: str, code: int = 0) -> Finished:
+        """Run a command of `fairlead events` in this process; the exit status is checked."""
+        done = CliRunner(catch_exceptions=True).invoke(
+            commands, ["events", *arguments, "--archive", str(self.file)], standalone_mode=False
+        )
+        status, err = done.exit_code, done.stderr
+        if isinstance(done.exception, Exception):
+            with told() as lines:
+                status = exit_status(done.exception)
+            err += "".join(lines)
+        assert status == code, (done.output, done.exception)
+        return Finished(status, done.stdout, err)
+
+    def lines(self, *arguments: str) -> list[list[str]]:
+        """What a command writes to a pipe, as values."""
+        return [line.split("\t") for line in self.ask(*arguments).out.splitlines()]
+
+    def objects(self, *arguments: str) -> list[Any]:
+        """What a command writes as JSON, one value on each line."""
+        return [json.loads(line) for line in self.ask(*arguments, "--json").out.splitlines()]
+
+    def keep(self, *events: Any, organization: str = DEMO_ORGANIZATION_ID, at: int = START) -> None:
+        """Keep events as if they had just been read; bytes are kept as they are."""
+        archive = open_archive(place_of(str(self.file), Settings()))
+        prepare = preparation(key_from_text(KEY).tag_key, None)
+        raws = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in events]
         try:
-            prepare = preparation(key_of(self._place, archive).tag_key, None)
-            archive.take_lease(organization, "test", 0, 1 << 62)
-            events = tuple(prepare(Incoming(raw, 1)) for raw in raws)
-            archive.keep(Batch(organization=organization, holder="test", fetched_at=1, events=events))
+            assert archive.take_lease(organization, "test", at, at + SECOND)
+            prepared = tuple(prepare(Incoming(raw, START)) for raw in raws)
+            archive.keep(Batch(organization=organization, holder="test", fetched_at=at, events=prepared))
         finally:
             archive.close()
 
-    def log(self) -> list[Archived]:
-        """Every event of the log."""
-        return self._read(lambda archive: archive.log(0, archive.frontier().size))
 
-    def latest(self, organization: str = ORGANIZATION) -> list[bytes]:
-        """The latest revisions, oldest first, read page by page from the newest."""
-
-        def pages(archive: Archive) -> Iterable[Archived]:
-            return archive.events(Query(organization=organization))
-
-        return [event.raw for event in self._read(pages)]
-
-    def _read(self, what: object) -> list[Archived]:
-        archive = open_archive(self._place)
-        try:
-            return list(what(archive))  # type: ignore[operator]
-        finally:
-            archive.close()
+@contextmanager
+def told() -> Iterator[list[str]]:
+    """What is written to standard error inside."""
+    runner = CliRunner()
+    with runner.isolation() as streams:
+        lines: list[str] = []
+        yield lines
+        lines.append(streams[1].getvalue().decode())
 
 
-def mixed_archive(path: Path, count: int = 400) -> KeptEvents:
-    """Events of two organizations, of which some came late, and one was changed since."""
-    kept = KeptEvents(path)
-    events = made_events(count)
-    kept.keep(events[count // 10 :])
-    kept.keep(made_events(count // 4, seed=2), OTHER)
-    kept.keep(events[: count // 10])  # late
-    kept.keep([events[0].replace(b'"origin":', b'"origin" :')])  # another revision
-    return kept
+async def _synced_from(file: Path, url: str) -> None:
+    settings = replace(serving.settings_for_tests(), archive_key=Secret(KEY))
+    options = SyncOptions(
+        plans=runnable_plans(Choice()), settings=settings, archive=str(file), upstream=url,
+        organizations=(DEMO_ORGANIZATION_ID,), budget=1.0,
+    )  # fmt: skip
+    clock = Clock(now=time.monotonic, wall=lambda: serving.NOW, sleep=asyncio.sleep)
+    async with open_syncing(options) as syncing:
+        way = replace(syncing.way, clock=clock, random=random.Random(1).random)
+        await replace(syncing, way=way).run(Wish(organization=DEMO_ORGANIZATION_ID), lambda _progress: None)
+
+
+def synced(file: Path) -> Kept:
+    """An archive of a sandbox's 1,500 events, the same at every run."""
+    options = SandboxOptions(events=EVENTS, now=serving.NOW, rate_limit=0)
+    with serving.upstream(create_app(options, lambda: serving.NOW)) as url:
+        asyncio.run(_synced_from(file, url))
+    return Kept(file)
+
+
+def event(number: int, **fields: Any) -> dict[str, Any]:
+    """An event of a container, `number` seconds after the start."""
+    moment = datetime.fromtimestamp(START // SECOND + number, UTC)
+    return {
+        "id": f"00000000-0000-4000-8000-{number:012x}",
+        "timestamp": moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "event_type": "UPDATE",
+        "target_id": TARGET,
+        "target_name": "nginx",
+        "target_type": "CONTAINER",
+        "origin": "API",
+        "triggered_by": "Ada",
+    } | fields
+
+
+def on_a_terminal(kept: Kept, *arguments: str, env: dict[str, str] | None = None) -> str:
+    """What a command shows on a terminal of 100 columns."""
+    main, terminal = pty.openpty()
+    command = [sys.executable, "-m", "fairlead", "events", *arguments, "--archive", str(kept.file)]
+    with subprocess.Popen(command, stdout=terminal, stderr=terminal, env=environment(env)):
+        os.close(terminal)
+        shown = b""
+        while select.select([main], [], [], 30)[0]:
+            try:
+                shown += os.read(main, 65_536)
+            except OSError:  # how Linux says that a terminal has no more
+                break
+    os.close(main)
+    return shown.decode().replace("\r\n", "\n")

@@ -32,7 +32,7 @@ from fairlead.archive.forms.parquet import day_of
 from fairlead.archive.model import Query
 from fairlead.archive.place import place_of
 from fairlead.settings import Settings
-from kept_events import ORGANIZATION, OTHER, KeptEvents, made_events, mixed_archive, plain_event
+from mixed_archives import ORGANIZATION, OTHER, KeptEvents, made_events, mixed_archive, plain_event
 from server_process import DEADLINE, until
 
 
