@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from fairlead.app.options import ServeOptions
 from fairlead.app.serving import ready_operations
+from fairlead.archive.coverage import Slices
 from fairlead.archive.factory import open_archive
 from fairlead.archive.keys import ArchiveKey
 from fairlead.archive.place import key_of, place_of
@@ -26,7 +27,7 @@ from fairlead.errors import ConfigurationError
 from fairlead.ingest.allowance import Allowance
 from fairlead.ingest.api import list_organizations
 from fairlead.ingest.attesting import Attester, attest
-from fairlead.ingest.progress import Report, Summary
+from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import Way
 from fairlead.ingest.sync import Target, Wish, sync
 from fairlead.plan.model import Operation, Plan
@@ -71,13 +72,21 @@ class Syncing:
     organizations: tuple[str, ...]
 
     async def run(self, wish: Wish, report: Report) -> Summary:
-        """Sync one organization, and sign what the log has become."""
+        """Sync one organization, and sign what the log has become, and which time was read for it."""
+        read: dict[str, Slices] = {}
+
+        def noting(progress: Progress) -> None:
+            read[progress.organization] = progress.covered
+            report(progress)
+
         try:
-            return await sync(self.way, self.target, wish, report)
+            return await sync(self.way, self.target, wish, noting)
         finally:
             # What a run that failed has kept is signed as well.
             with contextlib.suppress(ConfigurationError):
-                await asyncio.to_thread(attest, self.attester, self.target.archive, time.time(), self.target.holder)
+                await asyncio.to_thread(
+                    attest, self.attester, self.target.archive, time.time(), self.target.holder, read
+                )
 
 
 async def sync_all(options: SyncOptions, report: Report) -> Outcome:

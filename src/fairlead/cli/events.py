@@ -14,6 +14,9 @@ _COMMANDS: Mapping[str, str] = {
     "show": "Show one event, and what it changed.",
     "stats": "Count events by type, actor, origin, target and time.",
     "gaps": "Show what is covered, and what is missing for ever.",
+    "verify": "Verify that nothing of the archive was changed, removed or made up.",
+    "prove": "Write a proof of one event for somebody who has no archive.",
+    "verify-proof": "Verify such a proof, with nothing but the public key.",
 }
 
 

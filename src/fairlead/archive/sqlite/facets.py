@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fairlead.archive.model import DIMENSIONS, Filter, Query
+from fairlead.archive.model import DIMENSIONS, Dimension, Filter, Query
 from fairlead.archive.text import words_of
 
 # One letter for each dimension, and one for the organization.
@@ -19,6 +19,11 @@ def facets(organization: int, numbers: Sequence[int]) -> str:
     # Every term names its organization, so that one of many needs no second condition.
     terms = [f"{organization}{letter}{number}" for letter, number in zip(_LETTERS.values(), numbers, strict=True)]
     return " ".join([f"{organization}{_ORGANIZATION}", *terms])
+
+
+def term_of(organization: int, dimension: Dimension | None, number: int) -> str:
+    """The term of events that have a value's number in a dimension; without one, of all of the organization."""
+    return f"{organization}{_LETTERS[dimension]}{number}" if dimension else f"{organization}{_ORGANIZATION}"
 
 
 def match(query: Query, organization: int, number_of: NumberOf) -> str | None:
