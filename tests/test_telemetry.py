@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 from prometheus_client.parser import text_string_to_metric_families as prometheus_families
 
+from fairlead.telemetry.archive_metrics import MOST_ORGANIZATIONS, ArchiveMetrics, Standing
 from fairlead.telemetry.families import FAMILIES
 from fairlead.telemetry.metrics import OperationMetrics, UpstreamMetrics
 from fairlead.telemetry.registry import MOST_OPERATIONS, Metrics, open_metrics, retire
@@ -52,6 +53,8 @@ def used_metrics() -> Metrics:
     upstream.budget(40, 100, 1_795_000_000.0)
     metrics.connections("rest", lambda: 7)
     metrics.reloaded("success", 1_795_000_000.0)
+    archive = ArchiveMetrics(metrics.series)
+    archive.show([Standing("o-1", 5, 1, 1_795_000_000.0, 1_795_000_000.0, 600.0, 500.0, 2, True)], {"origin": 1})
     return metrics
 
 
@@ -132,6 +135,33 @@ def test_operations_beyond_the_first_two_thousand_share_a_label() -> None:
     requests = metrics.series.numbers["fairlead_requests_total"]
     assert requests["rest", "other", "200"] == 50
     assert requests["mcp", "operation-1", "ok"] == 1
+
+
+def test_organizations_beyond_the_first_hundred_share_a_label_that_hides_no_trouble() -> None:
+    """A scrape stays bounded, and a gap, a stall or little headroom of any of them still shows."""
+    metrics = open_metrics(version="1")
+    archive = ArchiveMetrics(metrics.series)
+    good = [Standing(f"o-{number}", events=1, headroom=900.0) for number in range(MOST_ORGANIZATIONS + 5)]
+    bad = Standing("bad", events=1, gaps=2, headroom=-5.0, failed=3, stalled=True)
+    metrics.before_reading(lambda: archive.show([*good, bad], {}))
+    expected = {"events_total": 6, "gaps_total": 2, "retention_headroom_seconds": -5, "sync_failures_total": 3}
+    for _ in range(2):
+        for name, number in {**expected, "stalled": 1}.items():
+            assert value(metrics, f"fairlead_archive_{name}", organization="other") == number
+    labels = {dict(labels).get("organization") for name, labels in samples(metrics) if "archive_events" in name}
+    assert len(labels) == MOST_ORGANIZATIONS + 1
+
+
+def test_of_the_archive_every_worker_tells_the_same(tmp_path: Path) -> None:
+    """Two workers that know of a gap make one gap; what each failed to do itself is added up."""
+    standing = Standing("o", events=7, gaps=1, failed=2)
+    for number in (0, 1):
+        metrics = open_metrics(version="1", shared=tmp_path, worker=number)
+        ArchiveMetrics(metrics.series).show([standing], {"origin": 1})
+        metrics.publish()
+    assert value(metrics, "fairlead_archive_gaps_total", organization="o") == 1
+    assert value(metrics, "fairlead_archive_unseen_values_total", field="origin") == 1
+    assert value(metrics, "fairlead_archive_sync_failures_total", organization="o") == 4
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(("count", "publish", "die", "scrape")), st.integers(0, 2)), max_size=40)

@@ -14,7 +14,11 @@ from fairlead.app.bound_keys import bound_secrets
 from fairlead.app.options import VERSION, ServeOptions
 from fairlead.app.ports import SandboxServing, sandbox_serving
 from fairlead.app.upstreams import demo_secrets, operations_of
+from fairlead.archive.contract import BASE_URI, TRAIL_URI
+from fairlead.archive.factory import open_archive
+from fairlead.archive.store import Archive
 from fairlead.engine.execute import Runnable
+from fairlead.errors import ConfigurationError
 from fairlead.expose.doors import Outside
 from fairlead.expose.rates import CallRates
 from fairlead.plan.model import Operation, Plan, Upstream
@@ -23,6 +27,8 @@ from fairlead.telemetry.instruments import Instruments
 from fairlead.telemetry.registry import open_metrics
 from fairlead.telemetry.requests import request_ids
 from fairlead.telemetry.tracing import configure_tracing, traced_call
+from fairlead.trail.answering import trail_call
+from fairlead.trail.events import EVENTS_PATH, archive_first
 from fairlead.upstream.auth import Credential
 from fairlead.upstream.calls import UpstreamCalls, upstream_calls
 from fairlead.upstream.client import UpstreamClient, open_client
@@ -46,6 +52,7 @@ class Equipment:
     sandbox: SandboxServing | None
     sandbox_url: str | None
     upstream: str | None
+    archive: Archive | None = None
     _calls: dict[tuple[str, str, Credential], UpstreamCalls] = field(default_factory=dict, repr=False)
 
     def ready(self, plans: Sequence[Plan]) -> dict[Operation, Runnable]:
@@ -70,8 +77,12 @@ class Equipment:
 
     def _way(self, operation: Operation, base: str, credential: Credential) -> Call:
         """How an operation is called at an address with a credential, by what it does to the world."""
+        if operation.call.upstream.base == TRAIL_URI:
+            return self._trail()
         safe, idempotent = operation.semantics.read_only, operation.semantics.idempotent
         call = self._calls_of(operation.call.upstream, base, credential).call_for(safe=safe, idempotent=idempotent)
+        if self.archive is not None and operation.call.upstream.base == BASE_URI:
+            call = self._from_archive(operation, call, self.archive)
         tracing = self.instruments.tracing
         if tracing is None:
             return call
@@ -86,6 +97,18 @@ class Equipment:
                 base=base,
             ),
         )
+
+    def _trail(self) -> Call:
+        if self.archive is None:
+            raise ConfigurationError(
+                "The audit trail is answered from an archive, and there is none.",
+                remedy="Give it with `--archive`, or leave the document out.",
+            )
+        return trail_call(self.archive, time.time)
+
+    def _from_archive(self, operation: Operation, call: Call, archive: Archive) -> Call:
+        is_events = operation.call.method == "GET" and operation.call.path.text == EVENTS_PATH
+        return archive_first(archive, call, time.time) if is_events else call
 
     def _calls_of(self, upstream: Upstream, base: str, credential: Credential) -> UpstreamCalls:
         key = (upstream.namespace, base, credential)
@@ -123,6 +146,9 @@ async def open_equipment(options: ServeOptions) -> AsyncIterator[Equipment]:
         client = await stack.enter_async_context(open_client(settings))
         rates = CallRates(settings.call_rate) if settings.call_rate else None
         sandbox_url = sandbox.url if sandbox else options.sandbox_url
+        archive = None if options.archive is None else open_archive(options.archive)
+        if archive is not None:
+            stack.push_async_callback(asyncio.to_thread, archive.close)
         yield Equipment(
             settings=settings,
             client=client,
@@ -137,4 +163,5 @@ async def open_equipment(options: ServeOptions) -> AsyncIterator[Equipment]:
             sandbox=sandbox,
             sandbox_url=sandbox_url,
             upstream=sandbox_url or options.upstream,
+            archive=archive,
         )

@@ -8,6 +8,7 @@ from importlib.metadata import version as package_version
 from pathlib import Path
 
 from fairlead.app.watch import Watch
+from fairlead.archive.place import Place
 from fairlead.plan.model import Plan
 from fairlead.sandbox.options import SandboxOptions
 from fairlead.settings import Settings
@@ -21,6 +22,8 @@ class ServeOptions:
 
     `command` starts the same tools on standard input and output on this machine; `public_command` says the same
     to strangers, without a path of this machine.
+
+    With an `archive`, callers are answered from it where it has all that the upstream could say.
 
     With `tool_search`, MCP clients find tools instead of listing them.
 
@@ -39,6 +42,7 @@ class ServeOptions:
     sandbox_url: str | None = None
     insecure: bool = False
     tool_search: bool = False
+    archive: Place | None = None
     compile: Callable[[], tuple[Plan, ...]] | None = None
     watch: Watch | None = None
     worker: int = 0

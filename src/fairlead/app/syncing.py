@@ -11,14 +11,14 @@ import socket
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from fairlead.app.equipment import open_equipment
 from fairlead.app.options import ServeOptions
-from fairlead.app.serving import ready_operations
-from fairlead.archive.coverage import Slices
+from fairlead.archive.coverage import Slices, joined
 from fairlead.archive.factory import open_archive
 from fairlead.archive.keys import ArchiveKey
-from fairlead.archive.place import key_of, place_of
+from fairlead.archive.place import key_of, own_place, place_of
 from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
@@ -30,9 +30,11 @@ from fairlead.ingest.attesting import Attester, attest
 from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import Way
 from fairlead.ingest.sync import Target, Wish, sync
+from fairlead.ingest.writing import written
 from fairlead.plan.model import Operation, Plan
 from fairlead.sandbox.options import SandboxOptions
 from fairlead.settings import Settings
+from fairlead.telemetry.registry import Metrics
 from fairlead.upstream.clock import Clock
 
 _OPERATION = "getorganizationevents"
@@ -40,13 +42,17 @@ _OPERATION = "getorganizationevents"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncOptions:
-    """Which organizations to sync into which archive (none named: all the key may see), from where, and how much."""
+    """Which organizations to sync into which archive (none named: all the key may see), from where, and how much.
+
+    `live` lets the sandbox go on having events.
+    """
 
     plans: tuple[Plan, ...]
     settings: Settings
     archive: str = ""
     organizations: tuple[str, ...] = ()
     sandbox: bool = False
+    live: bool = False
     upstream: str | None = None
     since: int | None = None
     deep: bool = False
@@ -64,36 +70,53 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Syncing:
-    """What is open while organizations are synced: the way to the upstream, the archive, and who signs."""
+    """What is open while organizations are synced: the way to the upstream, the archive, who signs, who counts.
+
+    `named` are the organizations that were asked for; none stands for all that the key may see. `seen` is the time
+    that was read, by organization: what is signed for says so.
+    """
 
     way: Way
     target: Target
     attester: Attester
-    organizations: tuple[str, ...]
+    named: tuple[str, ...]
+    metrics: Metrics = field(repr=False)
+    seen: dict[str, Slices] = field(default_factory=dict, repr=False)
+
+    async def organizations(self) -> tuple[str, ...]:
+        """Whose events are wanted; raises UpstreamError when it has to be asked and cannot."""
+        return self.named or await list_organizations(self.way.ready)
 
     async def run(self, wish: Wish, report: Report) -> Summary:
-        """Sync one organization, and sign what the log has become, and which time was read for it."""
-        read: dict[str, Slices] = {}
-
-        def noting(progress: Progress) -> None:
-            read[progress.organization] = progress.covered
-            report(progress)
-
+        """Sync one organization, and sign what the log has become."""
         try:
-            return await sync(self.way, self.target, wish, noting)
+            return await self.read(wish, report)
         finally:
             # What a run that failed has kept is signed as well.
             with contextlib.suppress(ConfigurationError):
-                await asyncio.to_thread(
-                    attest, self.attester, self.target.archive, time.time(), self.target.holder, read
-                )
+                await self.sign()
+
+    async def read(self, wish: Wish, report: Report) -> Summary:
+        """Sync one organization, and leave what the log has become unsigned."""
+
+        def noting(progress: Progress) -> None:
+            before = self.seen.get(progress.organization, ())
+            self.seen[progress.organization] = joined((*before, *progress.covered))
+            report(progress)
+
+        return await sync(self.way, self.target, wish, noting)
+
+    async def sign(self) -> None:
+        """Sign what the log has become; raises ConfigurationError when nothing can be put outside of the archive."""
+        wall, holder, seen = self.way.clock.wall(), self.target.holder, dict(self.seen)
+        await written(lambda: attest(self.attester, self.target.archive, wall, holder, seen))
 
 
 async def sync_all(options: SyncOptions, report: Report) -> Outcome:
     """Sync every organization once; raises what the first failing one raises."""
     async with open_syncing(options) as syncing:
         summaries = []
-        for organization in syncing.organizations:
+        for organization in await syncing.organizations():
             wish = Wish(organization=organization, since=options.since, deep=options.deep)
             summaries.append(await syncing.run(wish, report))
         return Outcome(archive=syncing.target.archive.name, summaries=tuple(summaries))
@@ -102,27 +125,26 @@ async def sync_all(options: SyncOptions, report: Report) -> Outcome:
 @asynccontextmanager
 async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
     """Everything that syncing needs; closed on exit."""
-    place = place_of(_named(options), options.settings)
+    is_named = bool(options.archive)
+    place = (
+        place_of(options.archive, options.settings)
+        if is_named
+        else own_place(options.settings, sandbox=options.sandbox)
+    )
     archive = open_archive(place)
     try:
         key = await asyncio.to_thread(key_of, place, archive)
-        async with ready_operations(_served(options)) as runnables:
-            ready = _events_operation(runnables)
+        async with open_equipment(_served(options)) as equipment:
+            ready = _events_operation(equipment.ready(options.plans))
             yield Syncing(
                 way=way_of(ready, Allowance(options.budget)),
                 target=target_of(archive, key, keep_secrets=options.keep_secrets),
                 attester=Attester(key=key, folder=place.checkpoints),
-                organizations=options.organizations or await list_organizations(ready),
+                named=tuple(name.lower() for name in options.organizations),
+                metrics=equipment.instruments.metrics,
             )
     finally:
         await asyncio.to_thread(archive.close)
-
-
-def _named(options: SyncOptions) -> str:
-    """The archive; what is made up gets one of its own, because nothing ever leaves an archive."""
-    if options.archive or options.settings.archive or not options.sandbox:
-        return options.archive
-    return str(options.settings.data_home / "sandbox.db")
 
 
 def way_of(ready: Runnable, allowance: Allowance) -> Way:
@@ -144,7 +166,7 @@ def _served(options: SyncOptions) -> ServeOptions:
         plans=options.plans,
         settings=replace(options.settings, cache_ttl=0.0),
         upstream=options.upstream,
-        sandbox=SandboxOptions(rate_limit=0) if options.sandbox else None,
+        sandbox=SandboxOptions(rate_limit=0, live=options.live) if options.sandbox else None,
     )
 
 

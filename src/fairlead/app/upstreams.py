@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
-from fairlead.archive.contract import BASE_URI
+from fairlead.archive.contract import BASE_URI, TRAIL_URI
 from fairlead.engine.credentials import call_variables, credential_variables, missing_variables, resolve_credential
 from fairlead.engine.environment import settled_call
 from fairlead.engine.execute import Runnable, runnable
@@ -135,7 +135,8 @@ def _spelled(upstream: Upstream, environment: Mapping[str, Secret]) -> str:
 
 def upstream_address(upstream: Upstream, override: str | None, environment: Mapping[str, Secret]) -> str:
     """The address calls go to, placeholders included; raises ConfigurationError for one that cannot be called."""
-    address = override.rstrip("/") if override is not None else _spelled(upstream, environment)
+    is_ours = upstream.base == TRAIL_URI
+    address = _spelled(upstream, environment) if override is None or is_ours else override.rstrip("/")
     base = PLACEHOLDER.sub("1", address)
     try:
         parts = urlsplit(base)

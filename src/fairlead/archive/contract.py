@@ -5,6 +5,9 @@ from datetime import UTC, datetime
 
 BASE_URI = "https://api.qovery.com"
 
+TRAIL_URI = "https://archive.fairlead.invalid"
+"""The address that the audit trail's document names: our own archive answers, and no network has it."""
+
 EVENT_TYPES = tuple(
     """
     CREATE UPDATE DELETE ACCEPT EXPORT CLONE

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, on the disk when we say so, and never replaced."""
+"""Files that are whole or absent, and on the disk when we say so."""
 
 from __future__ import annotations
 
@@ -19,7 +19,30 @@ def create(path: Path, content: bytes, *, mode: int) -> None:
         _place(draft, path)
     finally:
         draft.unlink(missing_ok=True)
-    _sync_directory(path.parent)
+    sync_directory(path.parent)
+
+
+def replace(path: Path, content: bytes, *, mode: int) -> None:
+    """Make a file, or put it in the place of the one there is, in one step: whoever reads it finds either."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        _write(draft, content, mode)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    """Put the names in a directory on the disk."""
+    handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    except OSError as failure:
+        if failure.errno != errno.EINVAL:  # some file systems have nothing to sync in a directory
+            raise
+    finally:
+        os.close(handle)
 
 
 def _write(draft: Path, content: bytes, mode: int) -> None:
@@ -39,14 +62,3 @@ def _place(draft: Path, path: Path) -> None:
         if path.exists():
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
         draft.replace(path)
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    except OSError as failure:
-        if failure.errno != errno.EINVAL:  # some file systems have nothing to sync in a directory
-            raise
-    finally:
-        os.close(handle)

@@ -196,7 +196,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statistics:
-    """Counts of a query; of each dimension the most frequent values."""
+    """Counts of a query; of each dimension the most frequent values, equal counts in the order of the values."""
 
     total: int
     buckets: tuple[Bucket, ...] = ()

@@ -51,6 +51,12 @@ def place_of(named: str, settings: Settings) -> Place:
     )
 
 
+def own_place(settings: Settings, *, sandbox: bool) -> Place:
+    """The place nobody named; what is made up gets one of its own, because nothing ever leaves an archive."""
+    named = str(settings.data_home / "sandbox.db") if sandbox and not settings.archive else ""
+    return place_of(named, settings)
+
+
 def key_of(place: Place, archive: Archive) -> ArchiveKey:
     """The archive's own key; an archive that has none yet gets the one given, or a new one.
 

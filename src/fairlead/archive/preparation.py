@@ -7,6 +7,8 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import NamedTuple
 
+import msgspec
+
 from fairlead.archive.events import Event, name_of, nanos_of, raw_fields, read_event
 from fairlead.archive.model import DIMENSIONS, Dimension, Prepared
 from fairlead.archive.text import searchable
@@ -18,6 +20,14 @@ HELD_APART = 512
 """From so many bytes on a change is stored on its own, once for all events that have the same one."""
 
 _APART = ("change", "original_change")
+
+
+class _Apart(msgspec.Struct):
+    change: msgspec.Raw = msgspec.Raw()
+    original_change: msgspec.Raw = msgspec.Raw()
+
+
+_apart = msgspec.json.Decoder(_Apart)
 
 
 class Incoming(NamedTuple):
@@ -73,16 +83,23 @@ def parts_of(raw: bytes) -> Parts:
     """Take the long changes out of an event's bytes."""
     if len(raw) < HELD_APART:
         return Parts(raw, ())
-    fields = raw_fields(raw)
     cuts = []
-    for key in _APART:
-        literal = fields.get(key, b"")
+    for literal in _changes(raw):
         # Wherever the same bytes stand, putting them back there gives the same event.
         at = raw.find(literal) if len(literal) >= HELD_APART else -1
         if at >= 0:
             cuts.append((at, literal))
             raw = raw[:at] + raw[at + len(literal) :]
     return Parts(raw, tuple(cuts))
+
+
+def _changes(raw: bytes) -> tuple[bytes, ...]:
+    try:
+        found = _apart.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        fields = raw_fields(raw)
+        return tuple(fields.get(key, b"") for key in _APART)
+    return bytes(found.change), bytes(found.original_change)
 
 
 def whole(envelope: bytes, cuts: tuple[tuple[int, bytes], ...]) -> bytes:

@@ -32,9 +32,13 @@ def searchable(event: Event) -> str:
 
 
 def words_of(text: str) -> tuple[tuple[str, bool], ...]:
-    """The words a person looks for, in lower case, and whether each is only the beginning of one (`nginx*`)."""
+    """The words a person looks for, in lower case, and whether each is only the beginning of one (`nginx*`).
+
+    A single letter is looked for as it is: it begins a part of all words there are.
+    """
     joined = _joined_ids(text)
-    return tuple((found[0].lower(), joined[found.end() : found.end() + 1] == "*") for found in _WORD.finditer(joined))
+    found = [(match[0].lower(), joined[match.end() : match.end() + 1] == "*") for match in _WORD.finditer(joined)]
+    return tuple((word, begins and len(word) > 1) for word, begins in found)
 
 
 def _joined_ids(text: str) -> str:

@@ -31,12 +31,13 @@ DOCUMENT = _DocumentPath(path_type=Path)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """The documents a command line names; none named means the one we ship."""
+    """The documents a command line names; none named means the one we ship. `trail` adds the audit trail's own."""
 
     documents: tuple[Path, ...] = ()
     overlay: Path | None = None
     pins: tuple[str, ...] = ()
     selection: Selection = field(default_factory=Selection)
+    trail: bool = False
 
     def named_pins(self) -> Mapping[str, str]:
         """The pins by name; raises click.BadParameter for what is none."""
@@ -56,6 +57,32 @@ class Choice:
         words += [word for name in self.selection.only for word in ("--only", name)]
         words += [word for tag in self.selection.tags for word in ("--tag", tag)]
         return (*words, *(["--read-only"] if self.selection.read_only else []))
+
+
+ARCHIVE_HELP = (
+    "Answer from the archive where it covers what is asked, and serve the audit trail beside.  "
+    "[place: FAIRLEAD_ARCHIVE, else a file of your own]"
+)
+
+
+class _ArchivePlace(click.ParamType[str]):
+    """A place of an archive; a document that stands behind the option by mistake is told."""
+
+    name = "place"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if value.endswith((".yaml", ".yml")) or os.path.isdir(value):
+            self.fail(f"`{value}` is no archive; write documents before `--archive`, or `--archive=PLACE`.", param, ctx)
+        return value
+
+
+OWN_ARCHIVE = "own"
+"""What `--archive` means without a place: the one of the environment, or a file of one's own."""
+
+archive_option = click.option(
+    "--archive", is_flag=False, flag_value=OWN_ARCHIVE, default=None, type=_ArchivePlace(), metavar="[PLACE]",
+    help=ARCHIVE_HELP,
+)  # fmt: skip
 
 
 def document_options(command: Command) -> Command:

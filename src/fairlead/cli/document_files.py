@@ -13,6 +13,7 @@ from fairlead.errors import ConfigurationError, FairleadError
 from fairlead.spec.diagnostics import Diagnostic, DocumentInvalid, Position, Severity
 
 SHIPPED_DOCUMENT = "qovery-organization-event.yaml"
+TRAIL_DOCUMENT = "qovery-audit-trail.yaml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +24,16 @@ class DocumentFile:
     is_found: bool = False
 
 
-def document_files(documents: Sequence[Path]) -> tuple[list[DocumentFile], list[Diagnostic]]:
-    """The files of the named paths, and a warning for each folder below them that cannot be read."""
+def document_files(documents: Sequence[Path], *, trail: bool = False) -> tuple[list[DocumentFile], list[Diagnostic]]:
+    """The files of the named paths, and a warning for each folder below them that cannot be read.
+
+    None named means the one we ship; with `trail` the audit trail's own is among them.
+    """
+    if trail:
+        named, closed = document_files(documents)
+        return [*named, DocumentFile(_shipped(TRAIL_DOCUMENT))], closed
     if not documents:
-        return [DocumentFile(Path(str(files("fairlead.capabilities"))) / SHIPPED_DOCUMENT)], []
+        return [DocumentFile(_shipped(SHIPPED_DOCUMENT))], []
     found: list[DocumentFile] = []
     skipped: list[Diagnostic] = []
     for path in documents:
@@ -51,6 +58,10 @@ def watched_files(documents: Sequence[Path], overlay: Path | None) -> list[Path]
         paths = list(documents)
     beside = [path.with_name(f"{path.stem}.overlay{path.suffix}") for path in paths if path.name]
     return [*paths, *([overlay] if overlay else beside)]
+
+
+def _shipped(name: str) -> Path:
+    return Path(str(files("fairlead.capabilities"))) / name
 
 
 def _files_below(folder: Path) -> tuple[list[Path], list[Diagnostic]]:

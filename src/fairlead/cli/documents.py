@@ -50,7 +50,7 @@ def compile_all(choice: Choice) -> CompiledDocuments:
     Raises DocumentInvalid with the diagnostics of all of them when nothing can be made of one.
     """
     pins, overlay = choice.named_pins(), choice.overlay
-    paths, skipped = document_files(choice.documents)
+    paths, skipped = document_files(choice.documents, trail=choice.trail)
     if overlay is not None and len(paths) > 1:
         raise click.UsageError(f"--overlay goes with one document, and there are {len(paths)}.")
     gathered = _Gathered(list(skipped))

@@ -5,14 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.choice import DOCUMENT, TOOL_SEARCH_HELP, Choice, document_options, selection_options
+from fairlead.cli.choice import (
+    DOCUMENT,
+    TOOL_SEARCH_HELP,
+    Choice,
+    archive_option,
+    document_options,
+    selection_options,
+)
 from fairlead.cli.documents import runnable_plans
 from fairlead.cli.environment import settings
-from fairlead.cli.serve import refuse_foreign_sandbox
+from fairlead.cli.serve import archive_place, refuse_foreign_sandbox
 
 if TYPE_CHECKING:
     from fairlead.app.options import ServeOptions
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--sandbox", is_flag=True, help="Call a made-up organization instead of the real API.")
 @click.option("--upstream", metavar="URL", help="Call this address instead of the document's baseUri.")
 @click.option("--tool-search", is_flag=True, help=TOOL_SEARCH_HELP)
+@archive_option
 @selection_options
 @document_options
 def mcp(
@@ -30,6 +39,7 @@ def mcp(
     sandbox: bool,
     upstream: str | None,
     tool_search: bool,
+    archive: str | None,
 ) -> None:
     """Serve the tools to one MCP client on standard input and output.
 
@@ -40,7 +50,7 @@ def mcp(
     Example:
       fairlead mcp --sandbox
     """
-    plans = runnable_plans(choice)
+    plans = runnable_plans(replace(choice, trail=archive is not None))
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
@@ -51,7 +61,14 @@ def mcp(
     chosen = settings()
     configure_logging(colours=False, form=chosen.log_format)
     stand_in = SandboxOptions(rate_limit=0) if sandbox else None
-    options = ServeOptions(plans=plans, settings=chosen, upstream=upstream, sandbox=stand_in, tool_search=tool_search)
+    options = ServeOptions(
+        plans=plans,
+        settings=chosen,
+        upstream=upstream,
+        sandbox=stand_in,
+        tool_search=tool_search,
+        archive=archive_place(archive, chosen, sandbox=sandbox),
+    )
     run(_serve(options))
 
 

@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING
 import click
 
 from fairlead.app.watch import Watch
-from fairlead.archive.contract import BASE_URI
-from fairlead.cli.choice import DOCUMENT, TOOL_SEARCH_HELP, Choice, document_options, selection_options
+from fairlead.archive.contract import BASE_URI, TRAIL_URI
+from fairlead.cli.choice import (
+    DOCUMENT,
+    OWN_ARCHIVE,
+    TOOL_SEARCH_HELP,
+    Choice,
+    archive_option,
+    document_options,
+    selection_options,
+)
 from fairlead.cli.document_files import watched_files
 from fairlead.cli.documents import plans_of, runnable_plans
 from fairlead.cli.environment import colours, settings
@@ -24,6 +32,7 @@ from fairlead.settings import Settings
 
 if TYPE_CHECKING:
     from fairlead.app.options import ServeOptions
+    from fairlead.archive.place import Place
 
 SANDBOX_PORT = 8081
 
@@ -58,12 +67,13 @@ SANDBOX_PORT = 8081
     "--watch", is_flag=True, help="Reload when a document, a file it is made of or a folder's list of files changes."
 )
 @click.option("--tool-search", is_flag=True, help=TOOL_SEARCH_HELP)
+@archive_option
 @selection_options
 @document_options
 def serve(
     choice: Choice, sandbox: bool, upstream: str | None, host: str, rest_port: int | None, mcp_port: int | None,
     sandbox_port: int | None, insecure: bool, api_token_file: Path | None, cache_ttl: float | None, workers: int,
-    watch: bool, tool_search: bool,
+    watch: bool, tool_search: bool, archive: str | None,
 ) -> int:  # fmt: skip
     """Serve documents as REST and MCP (files or folders; without any, the Qovery organization events).
 
@@ -78,7 +88,9 @@ def serve(
       fairlead serve capabilities/ --rest-port 8000
       fairlead serve capabilities/ --workers 4 --watch
       fairlead serve capabilities/ --read-only --tool-search
+      fairlead serve --sandbox --archive
     """
+    choice = replace(choice, trail=archive is not None)
     # Until somebody can act on it, it waits.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     seen = Watch(lambda: watched_files(choice.documents, choice.overlay)) if watch else None
@@ -92,6 +104,7 @@ def serve(
 
     switches = [*(["--sandbox"] if sandbox else []), *(["--tool-search"] if tool_search else [])]
     switches += ["--upstream", upstream] if upstream is not None else []
+    switches += [] if archive is None else ["--archive", *([] if archive == OWN_ARCHIVE else [archive])]
     chosen = _settings(cache_ttl, api_token_file)
     configure_logging(colours=colours(sys.stderr), form=chosen.log_format)
     options = ServeOptions(
@@ -106,6 +119,7 @@ def serve(
         sandbox_port=SANDBOX_PORT if sandbox_port is None else sandbox_port,
         insecure=insecure,
         tool_search=tool_search,
+        archive=archive_place(archive, chosen, sandbox=sandbox),
         compile=lambda: _plans_again(choice, seen, sandbox=sandbox),
         watch=seen,
         command=stdio_command(choice, *switches),
@@ -121,6 +135,15 @@ def serve(
 
     run(_serve(options, any_sandbox_port=any_sandbox_port))
     return 0
+
+
+def archive_place(named: str | None, chosen: Settings, *, sandbox: bool) -> Place | None:
+    """The place of the archive that a command line asks for; what is made up has one of its own."""
+    if named is None:
+        return None
+    from fairlead.archive.place import own_place, place_of
+
+    return own_place(chosen, sandbox=sandbox) if named == OWN_ARCHIVE else place_of(named, chosen)
 
 
 def _settings(cache_ttl: float | None, api_token_file: Path | None) -> Settings:
@@ -158,7 +181,7 @@ def refuse_foreign_sandbox(plans: tuple[Plan, ...], upstream: str | None) -> Non
     if upstream is not None:
         raise click.UsageError("--sandbox and --upstream exclude each other.")
     for plan in plans:
-        if any(up.base != BASE_URI for up in plan.upstreams):
+        if any(up.base not in {BASE_URI, TRAIL_URI} for up in plan.upstreams):
             raise ConfigurationError(
                 f"--sandbox stands in for {BASE_URI} only, and {plan.file} calls something else.",
                 remedy="Leave --sandbox out, or point --upstream at your own stand-in.",

@@ -19,6 +19,9 @@ from fairlead.upstream.auth import Credential
 from fairlead.upstream.request import Call, UpstreamRequest, UpstreamResponse
 
 _PASSED_HEADERS = frozenset({"etag", "retry-after", "last-modified"})
+SOURCE_HEADER = "x-fairlead-source"
+"""Says whether the archive or the API answered; only ours: an upstream's own is not passed on."""
+
 _WEB_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 _LONGEST_REASON = 2_000
 _LONGEST_QUOTATION = 300
@@ -87,6 +90,8 @@ def read_result(ready: Runnable, response: UpstreamResponse) -> Result:
     passed = tuple([(name, value) for name, value in response.headers if _is_passed(name)])
     if ready.credential.shows_in("\n".join([value for _, value in passed])):
         passed = tuple([(name, scrub(value)) for name, value in passed])
+    if response.source:
+        passed = (*passed, (SOURCE_HEADER, response.source))
     if response.status >= 400:
         reason = _reason(response.body, scrub)
         raise UpstreamRejected(response.status, reason, passed, remedy=_remedy(response.status))

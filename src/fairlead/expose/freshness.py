@@ -9,9 +9,10 @@ from fairlead.expose.http import Request
 
 
 def freshness(result: Result) -> list[tuple[str, str]]:
-    """The headers that let the caller, and nobody between, keep an answer; `max-age` counts from its `age`."""
-    whole = int(result.age + result.fresh_for)
-    headers = [("cache-control", f"private, max-age={whole}")]
+    """How old an answer is, and what lets the caller, and nobody between, keep it; `max-age` counts from its `age`."""
+    headers = []
+    if result.fresh_for:
+        headers.append(("cache-control", f"private, max-age={int(result.age + result.fresh_for)}"))
     return [*headers, ("age", str(int(result.age)))] if result.age >= 1 else headers
 
 

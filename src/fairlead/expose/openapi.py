@@ -25,6 +25,7 @@ _HEADERS = {
     "X-RateLimit-Reset": "When the window ends, as the upstream said (Qovery: Unix time in seconds).",
     "Cache-Control": "How long the caller, and nobody between, may keep the answer, where it may.",
     "Age": "Seconds since the upstream gave the answer, where this server kept it.",
+    "X-Fairlead-Source": "Who answered, `archive` or `api`, where it could have been either.",
     "ETag": "The version of the answer, where the upstream names one.",
     "X-Request-Id": "The id of the request in the records of this server: the caller's own, or one made here.",
     "Retry-After": "Seconds to wait before the next call, where that is known.",
@@ -37,6 +38,7 @@ _PAGE_HEADERS = {
 }
 _ANSWER_HEADERS = (
     "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Cache-Control", "Age", "ETag", "X-Request-Id",
+    "X-Fairlead-Source",
 )  # fmt: skip
 # Status, name, meaning, and the header that belongs to it.
 _PROBLEMS = (

@@ -80,6 +80,15 @@ _TABLE: Mapping[type[FairleadError], ProblemKind] = {
         "upstream-rejected", "The upstream refused", None,
         "The upstream answered with an error; `upstream` holds its status and its own sentence.",
     ),
+    errors.NotArchived: ProblemKind(
+        "not-archived", "Not in the archive", 404, "The archive has no such event, target or organization."
+    ),
+    errors.ArchiveBusy: ProblemKind(
+        "archive-busy", "Archive busy", 503, "Somebody else held the archive for longer than could be waited."
+    ),
+    errors.ArchiveUnusable: ProblemKind(
+        "archive-unusable", "Archive unusable", 503, "The archive cannot be read: it is damaged, or not there yet."
+    ),
     errors.UpstreamBusy: ProblemKind(
         "upstream-busy", "Too many calls at once", 503,
         "As many calls of the upstream are running and waiting as the server allows; nothing was sent.",

@@ -69,7 +69,7 @@ class RestOperation:
         headers = [*INERT, *result.headers]
         if result.content_type:
             headers.append(("content-type", result.content_type))
-        if result.fresh_for:
+        if result.fresh_for or result.age:
             headers += freshness(result)
         headers += self._paging(arguments, result.value, request.path)
         if is_known(request, result.headers):

@@ -26,6 +26,12 @@ class Allowance:
         if told is not None:
             self.told = told
 
+    @property
+    def hourly(self) -> float:
+        """How many requests an hour may be made, as far as is known."""
+        limit = self.told.limit if self.told is not None else 0
+        return max(1.0, (limit or RATE_LIMIT_PER_HOUR) * self.share)
+
     def pause(self, wall: float) -> float:
         """Seconds to wait before the next request; 0 when it may be made now."""
         told = self.told

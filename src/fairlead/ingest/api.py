@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
@@ -69,8 +68,11 @@ _read_organization = msgspec.json.Decoder(_Organization)
 _read_text = msgspec.json.Decoder(str)
 
 
-def page_reader(ready: Runnable, organization: str, hear: Hear) -> Read:
-    """How pages of an organization are read; `hear` gets every answer, for what it says of the rate limit."""
+def page_reader(ready: Runnable, organization: str, hear: Hear, wall: Callable[[], float]) -> Read:
+    """How pages of an organization are read; `hear` gets every answer, for what it says of the rate limit.
+
+    `wall` tells when an answer is there.
+    """
 
     async def read(ask: Ask) -> ApiPage:
         arguments: dict[str, JsonValue] = {
@@ -85,7 +87,7 @@ def page_reader(ready: Runnable, organization: str, hear: Hear) -> Read:
             arguments["stepBackToken"] = ask.back
         result = await execute(ready, arguments)
         hear(result)
-        return page_of(result.body, time.time())
+        return page_of(result.body, wall())
 
     return read
 

@@ -17,6 +17,9 @@ from fairlead.upstream.clock import Clock
 Answer = TypeVar("Answer")
 Waiting = Callable[[float, str], None]
 
+BUDGET = "the hourly budget"
+"""The reason of a wait that is nobody's failure."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
@@ -44,7 +47,7 @@ class Reader:
 
     async def page(self, ask: Ask) -> ApiPage:
         """A page; one that is too large to be read is asked for in half the size, from then on."""
-        read = page_reader(self.way.ready, self.organization, self._hear)
+        read = page_reader(self.way.ready, self.organization, self._hear, self.way.clock.wall)
         while True:
             fitting = ask._replace(size=min(ask.size, self.size))
             try:
@@ -66,7 +69,7 @@ class Reader:
     async def _patiently(self, ask: Callable[..., Awaitable[Answer]], argument: object) -> Answer:
         attempt = 0
         while True:
-            await self._wait(self.way.allowance.pause(self.way.clock.wall()), "the hourly budget")
+            await self._wait(self.way.allowance.pause(self.way.clock.wall()), BUDGET)
             self.way.allowance.asked(self.way.clock.wall())
             self.requests += 1
             attempt += 1

@@ -19,9 +19,10 @@ from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import Reader, Way
 from fairlead.ingest.walk import walk
 from fairlead.ingest.windows import DAY, HOUR, WIDEST, Task, next_width, next_window, task
+from fairlead.ingest.writing import written
 
 LEASE = 120 * NANOS_PER_SECOND
-_RENEWAL = 30.0
+RENEWAL = 30.0
 _UNKNOWN_RETENTION = 30.0
 _FAR = 100 * 365 * 86_400
 _WAITING_STEPS = 16
@@ -38,11 +39,15 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """Which run is asked for: of which organization, how far back at most, and whether all is read again."""
+    """Which run is asked for: of which organization, how far back at most, and whether all is read again.
+
+    With `keeps_lease` nobody else may sync the organization when the run is over, for as long as a lease lasts.
+    """
 
     organization: str
     since: int | None = None
     deep: bool = False
+    keeps_lease: bool = False
 
 
 async def sync(way: Way, target: Target, wish: Wish, report: Report) -> Summary:
@@ -66,8 +71,9 @@ async def sync(way: Way, target: Target, wish: Wish, report: Report) -> Summary:
     except BaseExceptionGroup as failures:
         raise _first(failures) from None
     finally:
-        with contextlib.suppress(FairleadError):
-            await asyncio.to_thread(target.archive.give_up_lease, wish.organization, target.holder)
+        if not wish.keeps_lease:
+            with contextlib.suppress(FairleadError):
+                await asyncio.to_thread(target.archive.give_up_lease, wish.organization, target.holder)
     return await asyncio.to_thread(run.summary)
 
 
@@ -81,7 +87,7 @@ def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
 
 async def _renewed(way: Way, target: Target, organization: str) -> None:
     while True:
-        await way.clock.sleep(_RENEWAL)
+        await way.clock.sleep(RENEWAL)
         now = _nanos(way.clock.wall())
         await asyncio.to_thread(target.archive.take_lease, organization, target.holder, now, now + LEASE)
 
@@ -208,7 +214,7 @@ class _Run:
                 )
             )
 
-        kept = await asyncio.to_thread(keep)
+        kept = await written(keep)
         total = Kept._make(map(sum, zip(self._progress.kept, kept, strict=True)))
         read = joined((*self._progress.covered, *covered))
         self._progress = replace(self._progress, kept=total, requests=self._reader.requests, covered=read)

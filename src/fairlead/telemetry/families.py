@@ -45,8 +45,20 @@ RELOADS = "fairlead_reloads_total"
 LAST_RELOAD = "fairlead_last_reload_success_timestamp_seconds"
 WORKERS = "fairlead_workers"
 BUILD = "fairlead_build_info"
+ARCHIVE_EVENTS = "fairlead_archive_events_total"
+ARCHIVE_GAPS = "fairlead_archive_gaps_total"
+ARCHIVE_LAST_GAP = "fairlead_archive_last_gap_timestamp_seconds"
+ARCHIVE_LAST_SYNC = "fairlead_archive_last_sync_timestamp_seconds"
+ARCHIVE_HEADROOM = "fairlead_archive_retention_headroom_seconds"
+ARCHIVE_RETENTION = "fairlead_archive_retention_seconds"
+ARCHIVE_FAILURES = "fairlead_archive_sync_failures_total"
+ARCHIVE_STALLED = "fairlead_archive_stalled"
+ARCHIVE_UNSEEN = "fairlead_archive_unseen_values_total"
 CPU = "process_cpu_seconds_total"
 
+_ORGANIZATION = ("organization",)
+
+# Of the archive every worker that follows tells the same, so nothing is added up but what each did itself.
 _FAMILIES = (
     Family(REQUESTS, "counter", "Calls that were answered.", ("adapter", "operation", "outcome")),
     Family(REQUEST_SECONDS, "histogram", "Time from a call's arrival to its answer.", ("adapter", "operation")),
@@ -68,6 +80,15 @@ _FAMILIES = (
     Family(LAST_RELOAD, "gauge", "The last good reload of the worker whose is the oldest, since 1970.", (), min),
     Family(WORKERS, "gauge", "Workers that serve."),
     Family(BUILD, "gauge", "Always 1; the version is the label.", ("version",), max),
+    Family(ARCHIVE_EVENTS, "counter", "Events in the archive.", _ORGANIZATION, max),
+    Family(ARCHIVE_GAPS, "counter", "Gaps since the archive began: events lost for ever.", _ORGANIZATION, max),
+    Family(ARCHIVE_LAST_GAP, "gauge", "When a gap was last found, since 1970.", _ORGANIZATION, max),
+    Family(ARCHIVE_LAST_SYNC, "gauge", "When the newest events were last read, since 1970.", _ORGANIZATION, max),
+    Family(ARCHIVE_HEADROOM, "gauge", "Time until the upstream forgets unread events.", _ORGANIZATION, max),
+    Family(ARCHIVE_RETENTION, "gauge", "Time that the upstream keeps events.", _ORGANIZATION, max),
+    Family(ARCHIVE_FAILURES, "counter", "Runs that failed.", _ORGANIZATION),
+    Family(ARCHIVE_STALLED, "gauge", "1 when nothing was read for too long, else 0.", _ORGANIZATION, max),
+    Family(ARCHIVE_UNSEEN, "counter", "Different values that came and the contract lacks.", ("field",), max),
     Family(CPU, "counter", "CPU time of all workers, in user and system mode."),
     Family("process_resident_memory_bytes", "gauge", "Resident memory of all workers; shared pages count for each."),
     Family("process_virtual_memory_bytes", "gauge", "Virtual memory of all workers."),

@@ -30,6 +30,7 @@ class Metrics:
     _named: set[str] = field(default_factory=set)
     _upstreams: dict[str, UpstreamMetrics] = field(default_factory=dict)
     _connections: dict[Adapter, Callable[[], int]] = field(default_factory=dict)
+    _refreshed: list[Callable[[], None]] = field(default_factory=list)
     _cpu_before: float = 0.0
     _publishing_failed: bool = False
 
@@ -53,6 +54,10 @@ class Metrics:
     def connections(self, adapter: Adapter, count: Callable[[], int]) -> None:
         """Ask `count` for the open connections whenever the numbers are read."""
         self._connections[adapter] = count
+
+    def before_reading(self, refresh: Callable[[], None]) -> None:
+        """Have `refresh` bring its numbers up to date whenever all are read."""
+        self._refreshed.append(refresh)
 
     def reloaded(self, outcome: Literal["success", "failure"], now: float) -> None:
         """Count a reload of the documents."""
@@ -93,6 +98,8 @@ class Metrics:
         numbers = self.series.numbers
         for adapter, count in self._connections.items():
             numbers[families.CONNECTIONS][adapter,] = count()
+        for refresh in self._refreshed:
+            refresh()
         for family, number in process_numbers().items():
             if family != families.CPU:
                 numbers[family][()] = number

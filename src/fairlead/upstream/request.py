@@ -25,7 +25,8 @@ class UpstreamRequest(NamedTuple):
 class UpstreamResponse(NamedTuple):
     """An answer, its body decoded from any content encoding and complete; header names in lower case.
 
-    It may be given again for `fresh_for` seconds; `age` seconds ago the upstream gave it.
+    It may be given again for `fresh_for` seconds; `age` seconds ago the upstream gave it. `source` says who answered
+    where it could have been somebody else.
     """
 
     status: int
@@ -33,6 +34,7 @@ class UpstreamResponse(NamedTuple):
     body: bytes
     fresh_for: float = 0.0
     age: float = 0.0
+    source: str = ""
 
 
 Call: TypeAlias = Callable[[UpstreamRequest], Awaitable[UpstreamResponse]]

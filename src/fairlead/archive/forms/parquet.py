@@ -63,9 +63,9 @@ class ParquetFolder:
     """
 
     def __init__(self, root: Path, organization_id: str) -> None:
-        self._folder = root / f"organization_id={quote(organization_id, safe='')}"
+        self._folder = root / organization_folder(organization_id)
         self._organization_id = organization_id
-        self._arrow = _arrow()
+        _arrow()  # says what to install before anything is made
         self._open: _DayFile | None = None
         self._days: set[str] = set()
 
@@ -79,13 +79,13 @@ class ParquetFolder:
         if open_file is not None and failure is None:
             open_file.finish()
         elif open_file is not None:
-            open_file.discard()
+            open_file.file.discard()
 
     def write(self, events: Iterable[NumberedEvent]) -> None:
         """Write more events; one of a day that is over is a ValueError, because it would be lost."""
         for number, raw in events:
             event = read_event(raw)
-            self._file_of(day_of(event.timestamp)).add(number, event, raw)
+            self._file_of(day_of(event.timestamp)).file.add(number, event, raw)
 
     def _file_of(self, day: str) -> _DayFile:
         if self._open is not None and self._open.day == day:
@@ -95,33 +95,48 @@ class ParquetFolder:
         if self._open is not None:
             self._open.finish()
         self._days.add(day)
-        self._open = _DayFile(self._arrow, self._folder, day, self._organization_id)
+        self._open = _DayFile(self._folder, day, self._organization_id)
         return self._open
 
 
 class _DayFile:
     """The file of a day while it is written, under a name that nobody reads."""
 
-    def __init__(self, arrow: _Arrow, folder: Path, day: str, organization_id: str) -> None:
+    def __init__(self, root: Path, day: str, organization_id: str) -> None:
         self.day = day
-        self._arrow = arrow
-        self._organization_id = organization_id
-        self._folder = folder / f"day={day}"
+        self._folder = root / f"day={day}"
         self._folder.mkdir(parents=True, exist_ok=True)
+        self.file = ParquetFile(self._folder / _UNFINISHED, organization_id)
+
+    def finish(self) -> None:
+        """Let the file appear, whole."""
+        self.file.finish()
+        self.file.path.replace(self._folder / _NAME)
+
+
+class ParquetFile:
+    """One file of events of one organization, held in memory a row group at a time; nothing before `finish`."""
+
+    def __init__(self, path: Path, organization_id: str) -> None:
+        self.path = path
+        self._arrow = _arrow()
+        self._organization_id = organization_id
         self._rows: list[tuple[int, Event, bytes]] = []
         self._bytes = 0
-        self._unfinished = self._folder / _UNFINISHED
-        self._file = self._unfinished.open("wb")
-        self._writer: _Writer = arrow.parquet.ParquetWriter(self._file, schema(arrow.core), compression="zstd")
+        self._file = path.open("wb")
+        self._writer: _Writer = self._arrow.parquet.ParquetWriter(
+            self._file, schema(self._arrow.core), compression="zstd"
+        )
 
     def add(self, number: int, event: Event, raw: bytes) -> None:
+        """Write one more event."""
         self._rows.append((number, event, raw))
         self._bytes += len(raw)
         if len(self._rows) >= _MOST_ROWS or self._bytes >= _MOST_BYTES:
             self._write_rows()
 
     def finish(self) -> None:
-        """Let the file appear, whole."""
+        """Write what is left, onto the disk; a file that cannot be finished is gone."""
         try:
             self._write_rows()
             self._writer.close()
@@ -131,7 +146,6 @@ class _DayFile:
             self.discard()
             raise
         self._file.close()
-        self._unfinished.replace(self._folder / _NAME)
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -139,7 +153,7 @@ class _DayFile:
         with suppress(OSError, ValueError):
             self._writer.close()
         self._file.close()
-        self._unfinished.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
     def _write_rows(self) -> None:
         """One row group, so that what is held in memory is bounded."""
@@ -170,6 +184,11 @@ def schema(pyarrow: ModuleType) -> _Schema:
     named = [("organization_id", text), ("number", pyarrow.int64()), *fields, ("raw", pyarrow.binary())]
     made: _Schema = pyarrow.schema(named)
     return made
+
+
+def organization_folder(organization_id: str) -> str:
+    """The folder of an organization's events."""
+    return f"organization_id={quote(organization_id, safe='')}"
 
 
 def day_of(timestamp: str | None) -> str:

@@ -26,10 +26,10 @@ from fairlead.archive.preparation import identity_of
 from fairlead.archive.sqlite.chronicle import Chronicle
 from fairlead.archive.sqlite.connection import open_reader, open_writer, told, transaction
 from fairlead.archive.sqlite.counting import Counting
-from fairlead.archive.sqlite.facets import match
 from fairlead.archive.sqlite.inspection import Inspection
 from fairlead.archive.sqlite.keeping import Owner, Shelf
 from fairlead.archive.sqlite.log import Log
+from fairlead.archive.sqlite.matching import Matching
 from fairlead.archive.sqlite.pages import Finder, Search, bounds_of
 
 
@@ -39,6 +39,7 @@ class _Desk:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.shelf = Shelf(connection)
+        self.matching = Matching(connection, self.shelf.words, self.shelf.kinds)
         self.finder = Finder(connection, self.shelf.bodies)
         self.counting = Counting(connection, self.shelf.words)
         self.chronicle = Chronicle(connection)
@@ -50,7 +51,7 @@ class _Desk:
         number = self.chronicle.number_of(query.organization)
         if number is None:
             return Search(query, 0, None)
-        expression = match(query, number, self.shelf.words.number_of) if query.selective else ""
+        expression = self.matching.expression(query, number) if query.selective else ""
         return Search(query, number, expression)
 
 

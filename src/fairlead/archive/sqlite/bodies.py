@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
+from typing import NamedTuple
 
 from fairlead.archive.compression import LEARNING, Codec, codec, learned
 from fairlead.archive.preparation import parts_of, whole
@@ -23,6 +24,17 @@ LEFT JOIN content AS second ON second.id = body.second_content
 """
 
 
+class BodyRow(NamedTuple):
+    """The row of an event's bytes: the envelope, and where in it which contents go."""
+
+    position: int
+    envelope: bytes
+    first_at: int | None
+    first_content: int | None
+    second_at: int | None
+    second_content: int | None
+
+
 class Bodies:
     """Writes and reads the bytes of events; for one thread at a time."""
 
@@ -30,16 +42,18 @@ class Bodies:
         self._connection = connection
         self._codec = self._read_codec()
 
-    def write(self, position: int, raw: bytes) -> None:
-        """Store an event's bytes; within a transaction."""
+    def row(self, position: int, raw: bytes) -> BodyRow:
+        """An event's bytes as a row for `write`; what it has in common with others is stored now, in a transaction."""
         envelope, cuts = parts_of(raw)
         places: list[int | None] = []
         for at, literal in cuts:
             places += [at, self._content(literal)]
-        places += [None] * (4 - len(places))
-        self._connection.execute(
-            "INSERT INTO body VALUES (?, ?, ?, ?, ?, ?)", (position, self._codec.compressed(envelope), *places)
-        )
+        first_at, first, second_at, second = (*places, None, None, None, None)[:4]
+        return BodyRow(position, self._codec.compressed(envelope), first_at, first, second_at, second)
+
+    def write(self, rows: Iterable[BodyRow]) -> None:
+        """Store the bytes of events; within a transaction."""
+        self._connection.executemany("INSERT INTO body VALUES (?, ?, ?, ?, ?, ?)", rows)
 
     def read(self, row: Sequence[object]) -> bytes:
         """The bytes of an event whose row has BODY_COLUMNS; raises ArchiveUnusable for damaged ones."""

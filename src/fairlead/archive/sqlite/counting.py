@@ -11,6 +11,8 @@ from fairlead.archive.sqlite.pages import Bounds, Search, bounds_of
 from fairlead.archive.sqlite.rollups import DAY, HOUR, TOTAL
 from fairlead.archive.sqlite.words import Words
 
+_AT_ONCE = 2_000
+
 
 class Stretch(NamedTuple):
     """Time that is counted from one source: the rollups of a grain, or the events themselves (0)."""
@@ -48,42 +50,43 @@ class Counting:
         bounds = bounds_of(search.query)
         if search.expression is None:
             return Statistics(total=0, counts=dict.fromkeys(tally.dimensions, ()))
-        counts = {dimension: self._most(search, dimension, bounds, tally.most) for dimension in tally.dimensions}
-        buckets = self._buckets(search, bounds, tally) if tally.width else ()
-        total = sum(bucket.events for bucket in buckets) if tally.width else self._total(search, bounds)
-        return Statistics(total=total, buckets=buckets, counts=counts)
-
-    def _total(self, search: Search, bounds: Bounds) -> int:
         if search.expression:
-            return sum(number for _, number in self._matching(search, "1", bounds))
-        return sum(
-            number
-            for stretch in stretches(bounds, (DAY, HOUR))
-            for _, number in self._summed(search.organization, TOTAL, "0", stretch)
-        )
-
-    def _most(self, search: Search, dimension: Dimension, bounds: Bounds, most: int) -> tuple[Count, ...]:
-        found: Counter[int] = Counter()
-        if search.expression:
-            found.update(dict(self._matching(search, f"event.{dimension}", bounds)))
+            found, *values = self._matching(search, bounds, tally)
         else:
-            number = DIMENSIONS.index(dimension) + 1
-            grains = (DAY,) if dimension == "target_id" else (DAY, HOUR)
-            for stretch in stretches(bounds, grains):
-                found.update(dict(self._summed(search.organization, number, dimension, stretch)))
-        return tuple(Count(self._words.text_of(word), number) for word, number in found.most_common(most))
+            found = self._buckets(search.organization, bounds, tally)
+            values = [self._values(search.organization, each, bounds) for each in tally.dimensions]
+        # A later revision may have left nothing where an earlier one was counted; `+` drops what is not above 0.
+        counts = {
+            dimension: self._most(+each, tally.most) for dimension, each in zip(tally.dimensions, values, strict=True)
+        }
+        width, origin = tally.width, tally.origin
+        buckets = tuple(Bucket(origin + width * place, found[place]) for place in sorted(+found)) if width else ()
+        return Statistics(total=found.total(), buckets=buckets, counts=counts)
 
-    def _buckets(self, search: Search, bounds: Bounds, tally: Tally) -> tuple[Bucket, ...]:
-        place = f"({{}} - {tally.origin}) / {tally.width}"
+    def _most(self, found: Counter[int], most: int) -> tuple[Count, ...]:
+        """The most frequent values; equal counts in the order of the values, whichever was met first."""
+        leading = found.most_common(most)
+        least = leading[-1][1] if leading else 0
+        counts = [Count(self._words.text_of(word), number) for word, number in found.items() if number >= least]
+        return tuple(sorted(counts, key=lambda count: (-count.events, count.value or ""))[:most])
+
+    def _values(self, organization: int, dimension: Dimension, bounds: Bounds) -> Counter[int]:
+        """Numbers by word, of all events of a time."""
         found: Counter[int] = Counter()
-        if search.expression:
-            found.update(dict(self._matching(search, place.format("event.position"), bounds)))
-        else:
-            grains = tuple(g for g in (DAY, HOUR) if tally.width % g == 0 and tally.origin % g == 0)
-            for stretch in stretches(bounds, grains):
-                column = place.format("start" if stretch.grain else "position")
-                found.update(dict(self._summed(search.organization, TOTAL, column, stretch, grouped=column)))
-        return tuple(Bucket(tally.origin + tally.width * place, found[place]) for place in sorted(found))
+        number = DIMENSIONS.index(dimension) + 1
+        for stretch in stretches(bounds, (DAY,) if dimension == "target_id" else (DAY, HOUR)):
+            found.update(dict(self._summed(organization, number, dimension, stretch)))
+        return found
+
+    def _buckets(self, organization: int, bounds: Bounds, tally: Tally) -> Counter[int]:
+        """Numbers by bucket, of all events of a time."""
+        found: Counter[int] = Counter()
+        width, origin = tally.width, tally.origin
+        grains = tuple(grain for grain in (DAY, HOUR) if width % grain == 0 and origin % grain == 0)
+        for stretch in stretches(bounds, grains):
+            column = _bucket("start" if stretch.grain else "position", tally)
+            found.update(dict(self._summed(organization, TOTAL, column, stretch, grouped=column)))
+        return found
 
     def _summed(
         self, organization: int, dimension: int, column: str, stretch: Stretch, *, grouped: str = ""
@@ -102,10 +105,21 @@ class Counting:
         )
         return self._connection.execute(statement, (organization, *bounds)).fetchall()
 
-    def _matching(self, search: Search, column: str, bounds: Bounds) -> list[tuple[int, int]]:
-        """Numbers by column of the events that the full-text index finds."""
-        statement = (
-            f"SELECT {column}, count(*) FROM search CROSS JOIN event ON event.position = search.rowid "
-            "WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? AND event.superseded = 0 GROUP BY 1"
+    def _matching(self, search: Search, bounds: Bounds, tally: Tally) -> list[Counter[int]]:
+        """Numbers by bucket, and by word of each dimension, of the events that the full-text index finds."""
+        columns = ", ".join([_bucket("event.position", tally), *(f"event.{each}" for each in tally.dimensions)])
+        found: list[Counter[int]] = [Counter() for _ in (0, *tally.dimensions)]
+        matching = self._connection.execute(
+            f"SELECT {columns} FROM search CROSS JOIN event ON event.position = search.rowid "
+            "WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? AND event.superseded = 0",
+            (search.expression, *bounds),
         )
-        return self._connection.execute(statement, (search.expression, *bounds)).fetchall()
+        while rows := matching.fetchmany(_AT_ONCE):
+            for counter, column in zip(found, zip(*rows, strict=True), strict=True):
+                counter.update(column)
+        return found
+
+
+def _bucket(column: str, tally: Tally) -> str:
+    """The place of the bucket that an instant is in; the only one when none are asked for."""
+    return f"({column} - {tally.origin}) / {tally.width}" if tally.width else "0"

@@ -11,8 +11,9 @@ from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.model import DIMENSIONS, Dimension, Stored
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS
-from fairlead.archive.sqlite.facets import term_of
+from fairlead.archive.sqlite.facets import of_kinds, of_organization, of_values
 from fairlead.archive.sqlite.keeping import Shelf
+from fairlead.archive.sqlite.kinds import KIND
 from fairlead.archive.sqlite.rollups import DAY, HOUR, TOTAL
 from fairlead.errors import ArchiveUnusable
 
@@ -36,16 +37,21 @@ _HOURS = DAY // HOUR
 # What is counted is of an organization; both in one number are counted faster.
 _ORGANIZATION = 1 << 40
 _KEYS = ", ".join(f"organization * {_ORGANIZATION} + {dimension}" for dimension in DIMENSIONS)
+_KIND_KEYS = ", ".join(f"organization * {_ORGANIZATION} + {dimension}" for dimension in KIND)
 _CENSUS = f"SELECT superseded, organization * {_ORGANIZATION} + position / {HOUR}, {_KEYS} FROM event"
 
 _Counts: TypeAlias = Counter[int]
 
 
 class _Census(NamedTuple):
-    """How many events have what: hours first, then the values of DIMENSIONS; all of them, and the latest revisions."""
+    """How many events have what: hours first, then the values of DIMENSIONS; all of them, and the latest revisions.
+
+    Of all of them also how many are of a kind, named by its values.
+    """
 
     all: list[_Counts]
     live: list[_Counts]
+    kinds: Counter[tuple[int, ...]]
 
 
 class Inspection:
@@ -75,7 +81,7 @@ class Inspection:
         self._connection.execute("BEGIN")
         try:
             census = self._census()
-            return (*self._strays(), *self._wrong_counts(census.live), *self._wrong_terms(census.all))
+            return (*self._strays(), *self._wrong_counts(census.live), *self._wrong_terms(census))
         finally:
             self._connection.execute("ROLLBACK")
 
@@ -99,12 +105,14 @@ class Inspection:
 
     def _census(self) -> _Census:
         """The events counted by hour, and by the value of each dimension."""
-        census = _Census(_counters(), _counters())
+        census = _Census(_counters(), _counters(), Counter())
         found = self._connection.execute(_CENSUS)
         while rows := found.fetchmany(_AT_ONCE):
             # Column by column, because that is done in C.
-            for counter, column in zip(census.all, list(zip(*rows, strict=True))[1:], strict=True):
+            _, *columns = zip(*rows, strict=True)
+            for counter, column in zip(census.all, columns, strict=True):
                 counter.update(column)
+            census.kinds.update(zip(*columns[1 : 1 + len(KIND)], strict=True))
             for row in filter(_FIRST, rows):
                 for counter, key in zip(census.live, row[1:], strict=True):
                     counter[key] -= 1
@@ -132,22 +140,35 @@ class Inspection:
         """
         return +Counter(dict(self._connection.execute(statement, (grain, dimension))))
 
-    def _wrong_terms(self, events: list[_Counts]) -> Iterator[str]:
-        """Values by which the full-text index does not find as many events as have them."""
-        for dimension, counted in zip(DIMENSIONS, events[1:], strict=True):
-            if any(self._found(key, dimension) != number for key, number in counted.items()):
+    def _wrong_terms(self, census: _Census) -> Iterator[str]:
+        """Values, kinds and organizations by which the full-text index does not find as many events as there are."""
+        for dimension, counted in zip(DIMENSIONS, census.all[1:], strict=True):
+            expressions = ((of_values(*_split(key, dimension)), number) for key, number in counted.items())
+            if not all(self._finds(*each) for each in expressions):
                 yield f"A search by {dimension} does not find the events it should."
         organizations: _Counts = Counter()
-        for key, number in events[1].items():
-            organizations[key - key % _ORGANIZATION] += number
-        if any(self._found(key, None) != number for key, number in organizations.items()):
+        for key, number in census.all[1].items():
+            organizations[key // _ORGANIZATION] += number
+        if not all(self._finds(of_organization(key), number) for key, number in organizations.items()):
             yield "A search by organization does not find the events it should."
+        if not all(self._finds(of_kinds([kind]), number) for kind, number in self._by_kind(census)):
+            yield "A search by several fields does not find the events it should."
 
-    def _found(self, key: int, dimension: Dimension | None) -> int:
-        term = term_of(key // _ORGANIZATION, dimension, key % _ORGANIZATION)
-        row = self._connection.execute("SELECT count(*) FROM search WHERE search MATCH ?", (f"facets : {term}",))
-        number: int = row.fetchone()[0]
-        return number
+    def _by_kind(self, census: _Census) -> Iterator[tuple[int, int]]:
+        """Each kind, and how many events are of it; 0 is a kind that there has to be and is not."""
+        rows = self._connection.execute(f"SELECT id, {_KIND_KEYS} FROM kind")
+        numbers = {tuple(values): kind for kind, *values in rows}
+        for values in numbers.keys() | census.kinds.keys():
+            yield numbers.get(values, 0), census.kinds[values]
+
+    def _finds(self, expression: str, number: int) -> bool:
+        row = self._connection.execute("SELECT count(*) FROM search WHERE search MATCH ?", (expression,)).fetchone()
+        return bool(row[0] == number)
+
+
+def _split(key: int, dimension: Dimension) -> tuple[int, Dimension, tuple[int]]:
+    organization, word = divmod(key, _ORGANIZATION)
+    return organization, dimension, (word,)
 
 
 def _counters() -> list[_Counts]:

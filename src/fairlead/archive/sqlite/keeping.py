@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from fairlead.archive.events import name_of, read_event
 from fairlead.archive.model import Kept, Prepared
 from fairlead.archive.preparation import LeafHead, leaf_data
 from fairlead.archive.sqlite import rollups
-from fairlead.archive.sqlite.bodies import Bodies
+from fairlead.archive.sqlite.bodies import Bodies, BodyRow
 from fairlead.archive.sqlite.facets import facets
+from fairlead.archive.sqlite.kinds import Kinds
 from fairlead.archive.sqlite.words import Words
 
 _INSERT = f"INSERT INTO event VALUES ({', '.join('?' * 16)})"
+_INDEX = "INSERT INTO search (rowid, facets, text) VALUES (?, ?, ?)"
 _VALUES = "event_type, target_type, sub_target_type, origin, triggered_by, target_id, project_id, environment_id"
 _HIGHEST = (1 << 63) - 1
+_AT_ONCE = 500
 
 
 class Owner(NamedTuple):
@@ -28,11 +32,12 @@ class Owner(NamedTuple):
 
 
 class Earlier(NamedTuple):
-    """A revision of an id that the archive has."""
+    """A revision of an id that the archive has, or that comes before in the same batch; then its id is known."""
 
     tag: bytes
     position: int
     revision: int
+    id: str | None = None
 
 
 class Written(NamedTuple):
@@ -42,92 +47,126 @@ class Written(NamedTuple):
     leaves: list[bytes]
 
 
+class Rows(NamedTuple):
+    """What a batch adds to the tables, and the positions of what it supersedes."""
+
+    events: list[tuple[object, ...]]
+    bodies: list[BodyRow]
+    texts: list[tuple[int, str, str]]
+    counted: list[rollups.Counted]
+    leaves: list[bytes]
+    superseded: list[int]
+
+
 class Shelf:
     """The tables of events of one connection."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self.words = Words(connection)
+        self.kinds = Kinds(connection)
         self.bodies = Bodies(connection)
 
     def write(self, owner: Owner, events: Iterable[Prepared], size: int) -> Written:
         """Store those of the events that are new; the first of them gets the number `size`."""
-        cells: rollups.Cells = rollups.Cells()
-        leaves: list[bytes] = []
-        known = revisions = 0
         # The full-text index wants its rows in rising order.
-        for prepared in sorted(events, key=_nanos):
-            earlier = self._earlier(owner, prepared)
-            if earlier is None:
+        ordered = sorted(events, key=attrgetter("nanos"))
+        met = self._met(owner, ordered)
+        taken = self._taken([each.nanos for each in ordered])
+        rows = Rows([], [], [], [], [], [])
+        known = revisions = 0
+        for prepared in ordered:
+            before = met.setdefault(prepared.identity, [])
+            if any(each.tag == prepared.tag for each in before):
                 known += 1
                 continue
-            latest = max(earlier, key=_revision, default=None)
-            revision = latest.revision + 1 if latest else 0
-            revisions += revision > 0
-            position = self._free_position(prepared.nanos)
-            number = size + len(leaves)
-            self._insert(owner, prepared, (position, number, revision), cells)
+            # Two ids may share 64 bits, though hardly ever do.
+            earlier = [each for each in before if self._id_of(each) == prepared.id]
+            latest = max(earlier, key=attrgetter("revision"), default=None)
+            revision = 0
             if latest:
-                self._supersede(latest.position, cells)
-            head = LeafHead(number, owner.uuid, prepared.id, revision, owner.fetched_at)
-            leaves.append(leaf_data(head, prepared.raw))
-        rollups.write(self._connection, owner.number, cells)
-        return Written(Kept(new=len(leaves) - revisions, revisions=revisions, known=known), leaves)
+                revision = latest.revision + 1
+                revisions += 1
+                rows.superseded.append(latest.position)
+            position = self._free_position(prepared.nanos, taken)
+            before.append(Earlier(prepared.tag, position, revision, prepared.id))
+            self._add(rows, owner, prepared, (position, size + len(rows.leaves), revision))
+        self._write_rows(owner, rows)
+        return Written(Kept(new=len(rows.leaves) - revisions, revisions=revisions, known=known), rows.leaves)
 
     def forget(self) -> None:
         """Forget what an undone transaction made."""
         self.words.forget()
+        self.kinds.forget()
         self.bodies.again()
 
-    def _earlier(self, owner: Owner, prepared: Prepared) -> list[Earlier] | None:
-        """The revisions of the event's id, or None if one of them is this very event."""
-        rows = self._connection.execute(
-            # The `+` keeps the planner from the index that half of all events share.
-            "SELECT tag, position, revision FROM event WHERE identity = ? AND +organization = ?",
-            (prepared.identity, owner.number),
-        )
-        found = [Earlier(*row) for row in rows]
-        if any(each.tag == prepared.tag for each in found):
-            return None
-        # Two ids may share 64 bits, though hardly ever do.
-        return [each for each in found if name_of(read_event(self.bodies.at(each.position)), each.tag) == prepared.id]
+    def _met(self, owner: Owner, events: Sequence[Prepared]) -> dict[int, list[Earlier]]:
+        """The revisions there are of the events' ids, by identity."""
+        found: dict[int, list[Earlier]] = {}
+        # The `+` keeps the planner from the index that half of all events share.
+        select = "SELECT identity, tag, position, revision FROM event WHERE +organization = ? AND identity IN"
+        for part in _parts([each.identity for each in events]):
+            rows = self._connection.execute(f"{select} ({_marks(part)})", (owner.number, *part))
+            for identity, *earlier in rows:
+                found.setdefault(identity, []).append(Earlier(*earlier))
+        return found
 
-    def _free_position(self, nanos: int) -> int:
-        """The first nanosecond from here on that no event has."""
+    def _id_of(self, earlier: Earlier) -> str:
+        if earlier.id is not None:
+            return earlier.id
+        return name_of(read_event(self.bodies.at(earlier.position)), earlier.tag)
+
+    def _taken(self, positions: Sequence[int]) -> set[int]:
+        """Those of the positions that events have."""
+        found: set[int] = set()
+        for part in _parts(positions):
+            rows = self._connection.execute(f"SELECT position FROM event WHERE position IN ({_marks(part)})", part)
+            found.update(row[0] for row in rows)
+        return found
+
+    def _free_position(self, nanos: int, taken: set[int]) -> int:
+        """The first nanosecond from here on that no event has; `taken` knows of this one, and learns of the result."""
         position = nanos
-        while self._connection.execute("SELECT 1 FROM event WHERE position = ?", (position,)).fetchone():
+        while position in taken or (position != nanos and self._taken([position])):
             position += 1
         if position > _HIGHEST:
-            return self._free_position(_HIGHEST - 1_000_000)
+            start = _HIGHEST - 1_000_000
+            taken |= self._taken([start])
+            return self._free_position(start, taken)
+        taken.add(position)
         return position
 
-    def _insert(self, owner: Owner, prepared: Prepared, place: tuple[int, int, int], cells: rollups.Cells) -> None:
+    def _add(self, rows: Rows, owner: Owner, prepared: Prepared, place: tuple[int, int, int]) -> None:
         position, number, revision = place
         words = self.words.numbers_for(prepared.values)
-        numbers = [words[value] for value in prepared.values]
-        self._connection.execute(
-            _INSERT,
-            (
-                position, number, owner.number, prepared.identity, prepared.tag, revision, 0, owner.fetched_at, *numbers
-            ),
-        )  # fmt: skip
-        self.bodies.write(position, prepared.raw)
-        self._connection.execute(
-            "INSERT INTO search (rowid, facets, text) VALUES (?, ?, ?)",
-            (position, facets(owner.number, numbers), prepared.text),
+        kind = self.kinds.number_for(owner.number, words)
+        rows.events.append(
+            (position, number, owner.number, prepared.identity, prepared.tag, revision, 0, owner.fetched_at, *words)
         )
-        rollups.count(cells, position, numbers)
+        rows.bodies.append(self.bodies.row(position, prepared.raw))
+        rows.texts.append((position, facets(owner.number, kind, words), prepared.text))
+        rows.counted.append((position // rollups.HOUR, *words))
+        head = LeafHead(number, owner.uuid, prepared.id, revision, owner.fetched_at)
+        rows.leaves.append(leaf_data(head, prepared.raw))
 
-    def _supersede(self, position: int, cells: rollups.Cells) -> None:
+    def _write_rows(self, owner: Owner, rows: Rows) -> None:
+        self._connection.executemany(_INSERT, rows.events)
+        self.bodies.write(rows.bodies)
+        self._connection.executemany(_INDEX, rows.texts)
+        counts = rollups.cells(rows.counted)
+        counts.subtract(rollups.cells([self._supersede(position) for position in rows.superseded]))
+        rollups.write(self._connection, owner.number, counts)
+
+    def _supersede(self, position: int) -> rollups.Counted:
         """Let a later revision take the place of the one at a position; it stays, and is no longer counted."""
         self._connection.execute("UPDATE event SET superseded = 1 WHERE position = ?", (position,))
-        numbers = self._connection.execute(f"SELECT {_VALUES} FROM event WHERE position = ?", (position,)).fetchone()
-        rollups.count(cells, position, numbers, -1)
+        words = self._connection.execute(f"SELECT {_VALUES} FROM event WHERE position = ?", (position,)).fetchone()
+        return (position // rollups.HOUR, *words)
 
 
-def _nanos(prepared: Prepared) -> int:
-    return prepared.nanos
+def _parts(values: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (values[start : start + _AT_ONCE] for start in range(0, len(values), _AT_ONCE))
 
 
-def _revision(earlier: Earlier) -> int:
-    return earlier.revision
+def _marks(values: Sequence[int]) -> str:
+    return ", ".join("?" * len(values))

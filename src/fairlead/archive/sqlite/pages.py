@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.model import Archived, Page, Query, Turn
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
@@ -15,6 +15,7 @@ _COLUMNS = (
 )
 _EVENTS = f"SELECT {_COLUMNS} FROM event JOIN organization ON organization.id = event.organization {BODY_JOINS}"
 _AT_ONCE = 500
+_Row: TypeAlias = tuple[object, ...]
 
 
 class Bounds(NamedTuple):
@@ -57,18 +58,31 @@ class Finder:
     def events(self, positions: list[int]) -> Iterator[Archived]:
         """The events at positions, in their order."""
         for start in range(0, len(positions), _AT_ONCE):
-            part = positions[start : start + _AT_ONCE]
-            marks = ", ".join("?" * len(part))
-            rows = self._connection.execute(f"{_EVENTS} WHERE event.position IN ({marks})", part)
-            found = {row[1]: self._archived(row) for row in rows}
-            yield from (found[position] for position in part)
+            yield from map(self._archived, self._rows(positions[start : start + _AT_ONCE]))
 
     def rising(self, search: Search, bounds: Bounds) -> Iterator[Archived]:
         """The events that a query finds, oldest first, as they are read."""
         low = bounds.low
-        while positions := self._positions(search, Bounds(low, bounds.high), _AT_ONCE, rising=True):
-            yield from self.events(positions)
-            low = positions[-1] + 1
+        read = self._chosen if search.expression else self._scanned
+        while rows := read(search, Bounds(low, bounds.high)):
+            for row in rows:
+                event = self._archived(row)
+                yield event
+            low = event.position + 1
+
+    def _scanned(self, search: Search, bounds: Bounds) -> list[_Row]:
+        """The rows of the oldest events within bounds, in one scan; each begins anew, so that none stays open."""
+        if search.expression is None or bounds.low >= bounds.high:
+            return []
+        return self._connection.execute(
+            f"{_EVENTS} WHERE event.organization = ? AND event.position >= ? AND event.position < ? "
+            "AND event.superseded = 0 ORDER BY event.position LIMIT ?",
+            (search.organization, *bounds, _AT_ONCE),
+        ).fetchall()
+
+    def _chosen(self, search: Search, bounds: Bounds) -> list[_Row]:
+        """The rows of the oldest events within bounds that the full-text index finds."""
+        return self._rows(self._positions(search, bounds, _AT_ONCE, rising=True))
 
     def of_identity(self, identity: int) -> list[Archived]:
         """All revisions of the ids with this identity."""
@@ -84,7 +98,14 @@ class Finder:
             ).fetchall()
             yield from map(self._archived, rows)
 
-    def _archived(self, row: tuple[object, ...]) -> Archived:
+    def _rows(self, positions: list[int]) -> list[_Row]:
+        """The rows at positions, few enough for one statement, in their order."""
+        marks = ", ".join("?" * len(positions))
+        rows = self._connection.execute(f"{_EVENTS} WHERE event.position IN ({marks})", positions)
+        found = {row[1]: row for row in rows}
+        return [found[position] for position in positions]
+
+    def _archived(self, row: _Row) -> Archived:
         organization, position, number, revision, superseded, fetched_at, tag, *body = row
         values = (organization, position, number, revision, bool(superseded), fetched_at, tag, self._bodies.read(body))
         return Archived._make(values)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.model import DIMENSIONS
@@ -19,6 +20,10 @@ TOTAL = 0
 _BY_DAY_ONLY = DIMENSIONS.index("target_id") + 1
 
 
+Counted: TypeAlias = tuple[int, ...]
+"""An event to be counted: its hour since 1970, and the numbers of its values in the order of DIMENSIONS."""
+
+
 class Cell(NamedTuple):
     """One counted thing: the width of its time, a dimension, when its time starts, and a value's number."""
 
@@ -28,22 +33,27 @@ class Cell(NamedTuple):
     word: int
 
 
-Cells = Counter[Cell]
+Cells: TypeAlias = Counter[Cell]
 
 
-def count(cells: Cells, position: int, numbers: Sequence[int], by: int = 1) -> None:
-    """Count an event whose values have these numbers."""
-    for grain in (HOUR, DAY):
-        start = position - position % grain
-        cells[Cell(grain, TOTAL, start, 0)] += by
-        for dimension, number in enumerate(numbers, 1):
-            if grain == DAY or dimension != _BY_DAY_ONLY:
-                cells[Cell(grain, dimension, start, number)] += by
+def cells(events: Sequence[Counted]) -> Cells:
+    """The counts of events."""
+    found: Cells = Counter()
+    for dimension in range(len(DIMENSIONS) + 1):
+        place = itemgetter(0, dimension)
+        # The hour stands where the total has no value.
+        for (hour, word), number in Counter(map(place, events)).items():
+            value = 0 if dimension == TOTAL else word
+            start = hour * HOUR
+            if dimension != _BY_DAY_ONLY:
+                found[Cell(HOUR, dimension, start, value)] += number
+            found[Cell(DAY, dimension, start - start % DAY, value)] += number
+    return found
 
 
-def write(connection: sqlite3.Connection, organization: int, cells: Cells) -> None:
-    """Add the counts to those of the archive; within a transaction."""
+def write(connection: sqlite3.Connection, organization: int, counts: Cells) -> None:
+    """Add counts to those of the archive; within a transaction."""
     connection.executemany(
         "INSERT INTO rollup VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
-        [(organization, *cell, number) for cell, number in sorted(cells.items()) if number],
+        [(organization, *cell, number) for cell, number in sorted(counts.items()) if number],
     )

@@ -12,6 +12,11 @@ CREATE TABLE organization (
   id INTEGER PRIMARY KEY, uuid TEXT NOT NULL UNIQUE, retention_days REAL, tail_read_at INTEGER, deep_read_at INTEGER
 );
 CREATE TABLE word (id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE);
+CREATE TABLE kind (
+  id INTEGER PRIMARY KEY, organization INTEGER NOT NULL, event_type INTEGER NOT NULL, target_type INTEGER NOT NULL,
+  sub_target_type INTEGER NOT NULL, origin INTEGER NOT NULL, triggered_by INTEGER NOT NULL,
+  UNIQUE (organization, event_type, target_type, sub_target_type, origin, triggered_by)
+);
 CREATE TABLE dictionary (id INTEGER PRIMARY KEY, data BLOB NOT NULL);
 CREATE TABLE event (
   position INTEGER PRIMARY KEY, number INTEGER NOT NULL, organization INTEGER NOT NULL, identity INTEGER NOT NULL,
@@ -30,6 +35,7 @@ CREATE TABLE body (
 CREATE TABLE content (id INTEGER PRIMARY KEY, fingerprint INTEGER NOT NULL, frame BLOB NOT NULL);
 CREATE INDEX content_fingerprint ON content (fingerprint);
 CREATE VIRTUAL TABLE search USING fts5 (facets, text, content='', columnsize=0, detail='column');
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (search, 'instance');
 CREATE TABLE rollup (
   organization INTEGER NOT NULL, grain INTEGER NOT NULL, dimension INTEGER NOT NULL, start INTEGER NOT NULL,
   word INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (organization, grain, dimension, start, word)

@@ -26,18 +26,10 @@ class Words:
         row = self._connection.execute("SELECT id FROM word WHERE text = ?", (text,)).fetchone()
         return None if row is None else self._remember(row[0], text)
 
-    def numbers_for(self, texts: Iterable[str | None]) -> dict[str | None, int]:
-        """The numbers of words, those of new ones made; within a transaction."""
-        found: dict[str | None, int] = {}
-        for text in texts:
-            number = self.number_of(text)
-            if number is None:
-                assert text is not None
-                made = self._connection.execute("INSERT INTO word (text) VALUES (?)", (text,)).lastrowid
-                assert made is not None
-                number = self._remember(made, text)
-            found[text] = number
-        return found
+    def numbers_for(self, texts: Iterable[str | None]) -> tuple[int, ...]:
+        """The numbers of words in their order, those of new ones made; within a transaction."""
+        numbers = self._numbers
+        return tuple([0 if text is None else numbers.get(text) or self._number_for(text) for text in texts])
 
     def text_of(self, number: int) -> str | None:
         """The word of a number."""
@@ -52,6 +44,14 @@ class Words:
         """Forget all, because a transaction that made some was undone."""
         self._numbers.clear()
         self._texts.clear()
+
+    def _number_for(self, text: str) -> int:
+        number = self.number_of(text)
+        if number is None:
+            number = self._connection.execute("INSERT INTO word (text) VALUES (?)", (text,)).lastrowid
+            assert number is not None
+            self._remember(number, text)
+        return number
 
     def _remember(self, number: int, text: str) -> int:
         if len(self._numbers) >= _MOST_REMEMBERED:

@@ -1,0 +1,216 @@
+"""Hands events to syslog: over TCP and TLS with counted octets, over UDP one datagram each."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import re
+import socket
+import ssl
+import struct
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+from fairlead.archive.events import read_event
+from fairlead.archive.forms.syslog import Sender, datagram, framed, message
+from fairlead.errors import ConfigurationError
+from fairlead.forward.batches import Batch, Deliver
+from fairlead.forward.outcomes import Outcome, Verdict
+
+Transport = Literal["tcp", "udp", "tls"]
+
+_ADDRESS = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
+_LEAST_LOOK, _MOST_LOOK = 0.0005, 0.02
+
+
+class Address(NamedTuple):
+    """A host and a port."""
+
+    host: str
+    port: int
+
+
+def syslog_address(text: str) -> Address:
+    """`HOST:PORT`, an IPv6 address in brackets; raises ConfigurationError for anything else."""
+    match = _ADDRESS.fullmatch(text)
+    if match is None or not 0 < int(match["port"]) < 65_536:
+        raise ConfigurationError(
+            f"`{text[:60]}` is no address of a syslog receiver.", remedy="Write HOST:PORT, such as `127.0.0.1:601`."
+        )
+    return Address(match["six"] or match["host"], int(match["port"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """How to reach a receiver, what messages say of their sender, and how many seconds a batch may take.
+
+    `certificates` are the authorities to trust in the place of the system's; `datagram` is the most bytes of one.
+    """
+
+    address: Address
+    transport: Transport
+    sender: Sender
+    timeout: float
+    datagram: int = 2_048
+    certificates: str = ""
+    own_certificate: str = ""
+
+
+@asynccontextmanager
+async def open_syslog(line: Line) -> AsyncIterator[Deliver]:
+    """How batches are handed over; connections are made when they are needed, and made again when they are lost."""
+    if line.transport == "udp":
+        datagrams = _Datagrams(line)
+        try:
+            yield datagrams.deliver
+        finally:
+            datagrams.close()
+        return
+    stream = _Stream(line, _trust(line) if line.transport == "tls" else None)
+    try:
+        yield stream.deliver
+    finally:
+        await stream.close()
+
+
+def _trust(line: Line) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=line.certificates or None)
+        if line.own_certificate:
+            context.load_cert_chain(line.own_certificate)
+    except (OSError, ssl.SSLError) as failure:
+        raise ConfigurationError(
+            "A certificate cannot be used.", detail=str(failure), remedy="Name a file of PEM certificates."
+        ) from failure
+    return context
+
+
+class _Stream:
+    """A connection over TCP or TLS; only one batch is under way."""
+
+    def __init__(self, line: Line, trust: ssl.SSLContext | None) -> None:
+        self._line = line
+        self._trust = trust
+        self._ends: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def deliver(self, batch: Batch) -> Outcome:
+        """Done once the receiver's machine has every byte, which is all that syslog can tell."""
+        sender = replace(self._line.sender, organization_id=batch.organization)
+        text = b"".join(framed(message(each.raw, read_event(each.raw), sender)) for each in batch.events)
+        try:
+            async with asyncio.timeout(self._line.timeout):
+                reader, writer = await self._connected()
+                writer.write(text)
+                await writer.drain()
+                await _acknowledged(writer)
+                if await _is_closed(reader):
+                    raise ConnectionResetError
+        except ssl.SSLCertVerificationError as failure:
+            await self.close()
+            return Outcome(Verdict.DENIED, f"its certificate is not trusted: {failure.verify_message}")
+        except TimeoutError:
+            await self.close()
+            return Outcome(Verdict.AWAY, "it did not take the events in time")
+        except OSError as failure:
+            await self.close()
+            return Outcome(Verdict.AWAY, f"it cannot be reached, or closed the connection: {_named(failure)}")
+        return Outcome(Verdict.DELIVERED)
+
+    async def close(self) -> None:
+        """End the connection."""
+        ends, self._ends = self._ends, None
+        if ends is None:
+            return
+        ends[1].close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await ends[1].wait_closed()
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._ends is not None and await _is_closed(self._ends[0]):
+            await self.close()
+        if self._ends is None:
+            host, port = self._line.address
+            self._ends = await asyncio.open_connection(host, port, ssl=self._trust)
+            # `drain` is to wait until nothing is held back here.
+            self._ends[1].transport.set_write_buffer_limits(0)
+        return self._ends
+
+
+async def _is_closed(reader: asyncio.StreamReader) -> bool:
+    """Whether the receiver closed; what it says is thrown away, because syslog has no answers."""
+    try:
+        async with asyncio.timeout(0):
+            while await reader.read(65_536):
+                pass
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _acknowledged(writer: asyncio.StreamWriter) -> None:
+    """Wait until the other machine has every byte: what is on its way is lost with a connection."""
+    number = writer.get_extra_info("socket").fileno()
+    wait = _LEAST_LOOK
+    while _under_way(number) > 0:
+        await asyncio.sleep(wait)
+        wait = min(_MOST_LOOK, wait * 2)
+
+
+def _under_way(number: int) -> int:
+    """The bytes that a socket has sent and nobody acknowledged; 0 where the system does not tell."""
+    try:
+        found: int = struct.unpack("i", fcntl.ioctl(number, termios.TIOCOUTQ, b"\0" * 4))[0]
+    except OSError:
+        return 0
+    return found
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    """Datagrams to one receiver, of which nobody says what became of them."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._transport: asyncio.DatagramTransport | None = None
+        self._failure: OSError | None = None
+
+    async def deliver(self, batch: Batch) -> Outcome:
+        """Done once the datagrams are sent, and no machine on the way said at once that it was in vain."""
+        sender = replace(self._line.sender, organization_id=batch.organization)
+        try:
+            transport = await self._opened()
+            for each in batch.events:
+                transport.sendto(datagram(each.raw, read_event(each.raw), sender, self._line.datagram))
+            await asyncio.sleep(0)
+        except OSError as failure:
+            self._failure = failure
+        found, self._failure = self._failure, None
+        if found is None:
+            return Outcome(Verdict.DELIVERED)
+        self.close()
+        return Outcome(Verdict.AWAY, f"a datagram cannot be sent to it: {_named(found)}")
+
+    def error_received(self, exc: Exception) -> None:
+        """A machine on the way refused a datagram."""
+        self._failure = exc if isinstance(exc, OSError) else OSError(str(exc))
+
+    def close(self) -> None:
+        """Give the socket back."""
+        if self._transport is not None:
+            self._transport.close()
+        self._transport = None
+
+    async def _opened(self) -> asyncio.DatagramTransport:
+        if self._transport is None:
+            loop = asyncio.get_running_loop()
+            self._transport, _ = await loop.create_datagram_endpoint(lambda: self, remote_addr=self._line.address)
+        return self._transport
+
+
+def _named(failure: OSError) -> str:
+    if isinstance(failure, socket.gaierror):
+        return "its name is not known"
+    return failure.strerror or type(failure).__name__

@@ -1,0 +1,1 @@
+"""Answers callers from the archive."""

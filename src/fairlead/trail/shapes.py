@@ -1,0 +1,69 @@
+"""Events as a reader with little room wants them: what happened, to what, by whom; the rest on demand."""
+
+from __future__ import annotations
+
+from fairlead.archive.contract import NANOS_PER_SECOND, instant_text
+from fairlead.archive.diff import Difference
+from fairlead.archive.events import Event, read_event
+from fairlead.archive.model import Archived
+from fairlead.spec.source import JsonValue
+
+MOST_CHARACTERS = 160
+"""Of a name or a value; whoever needs more asks for the one event."""
+
+_SHORT: tuple[str, ...] = (
+    "timestamp",
+    "event_type",
+    "target_type",
+    "sub_target_type",
+    "target_name",
+    "target_id",
+    "project_name",
+    "environment_name",
+    "triggered_by",
+    "origin",
+)
+
+
+def short(found: Archived) -> dict[str, JsonValue]:
+    """An event in a few lines; what it does not have is left out."""
+    event = read_event(found.raw)
+    shown: dict[str, JsonValue] = {"id": found.id}
+    for name in _SHORT:
+        value = getattr(event, name)
+        if value is not None:
+            shown[name] = cut(value)
+    return shown
+
+
+def whole(event: Event) -> dict[str, JsonValue]:
+    """All fields of an event but what it changed, which is shown as differences."""
+    fields = event._asdict()
+    return {name: value for name, value in fields.items() if name not in {"change", "original_change"}}
+
+
+def difference(found: Difference) -> dict[str, JsonValue]:
+    """One difference; values are JSON texts, cut when they are long."""
+    shown: dict[str, JsonValue] = {"path": cut(found.path), "kind": found.kind}
+    if found.before is not None:
+        shown["before"] = cut(found.before)
+    if found.after is not None:
+        shown["after"] = cut(found.after)
+    return {**shown, "note": found.note} if found.note else shown
+
+
+def instant(nanos: int | None) -> str | None:
+    """An instant as text, in UTC; None for none."""
+    return None if nanos is None else instant_text(nanos // 1_000)
+
+
+def seconds(nanos: int) -> int:
+    """Nanoseconds as whole seconds."""
+    return nanos // NANOS_PER_SECOND
+
+
+def cut(text: str) -> str:
+    """A text that is not too long; what is left out is counted."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return f"{text[:MOST_CHARACTERS]}… ({len(text) - MOST_CHARACTERS:,} more characters)"
