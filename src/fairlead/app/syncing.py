@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from fairlead.app.equipment import open_equipment
 from fairlead.app.options import ServeOptions
+from fairlead.archive.coverage import Slices, joined
 from fairlead.archive.factory import open_archive
 from fairlead.archive.keys import ArchiveKey
 from fairlead.archive.place import Place, key_of, own_place, place_of
@@ -26,7 +27,7 @@ from fairlead.errors import ConfigurationError
 from fairlead.ingest.allowance import Allowance
 from fairlead.ingest.api import list_organizations
 from fairlead.ingest.attesting import Attester, attest
-from fairlead.ingest.progress import Report, Summary
+from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import Way
 from fairlead.ingest.sync import Target, Wish, sync
 from fairlead.ingest.writing import written
@@ -74,7 +75,8 @@ class Outcome:
 class Syncing:
     """What is open while organizations are synced: the way to the upstream, the archive, who signs, who counts.
 
-    `named` are the organizations that were asked for; none stands for all that the key may see.
+    `named` are the organizations that were asked for; none stands for all that the key may see. `seen` is the time
+    that was read, by organization: what is signed for says so.
     """
 
     way: Way
@@ -82,6 +84,7 @@ class Syncing:
     attester: Attester
     named: tuple[str, ...]
     metrics: Metrics = field(repr=False)
+    seen: dict[str, Slices] = field(default_factory=dict, repr=False)
 
     async def organizations(self) -> tuple[str, ...]:
         """Whose events are wanted; raises UpstreamError when it has to be asked and cannot."""
@@ -98,12 +101,18 @@ class Syncing:
 
     async def read(self, wish: Wish, report: Report) -> Summary:
         """Sync one organization, and leave what the log has become unsigned."""
-        return await sync(self.way, self.target, wish, report)
+
+        def noting(progress: Progress) -> None:
+            before = self.seen.get(progress.organization, ())
+            self.seen[progress.organization] = joined((*before, *progress.covered))
+            report(progress)
+
+        return await sync(self.way, self.target, wish, noting)
 
     async def sign(self) -> None:
         """Sign what the log has become; raises ConfigurationError when nothing can be put outside of the archive."""
-        wall, holder = self.way.clock.wall(), self.target.holder
-        await written(lambda: attest(self.attester, self.target.archive, wall, holder))
+        wall, holder, seen = self.way.clock.wall(), self.target.holder, dict(self.seen)
+        await written(lambda: attest(self.attester, self.target.archive, wall, holder, seen))
 
 
 async def sync_all(options: SyncOptions, report: Report) -> Outcome:

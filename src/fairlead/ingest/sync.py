@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from fairlead.archive.contract import NANOS_PER_SECOND
-from fairlead.archive.coverage import Slice, holes
+from fairlead.archive.coverage import Slice, holes, joined
 from fairlead.archive.model import Batch, Gap, GapReason, Kept, Prepared
 from fairlead.archive.preparation import Incoming
 from fairlead.archive.store import Archive
@@ -216,7 +216,8 @@ class _Run:
 
         kept = await written(keep)
         total = Kept._make(map(sum, zip(self._progress.kept, kept, strict=True)))
-        self._progress = replace(self._progress, kept=total, requests=self._reader.requests)
+        read = joined((*self._progress.covered, *covered))
+        self._progress = replace(self._progress, kept=total, requests=self._reader.requests, covered=read)
         self._report(self._progress)
 
     def _waiting(self, seconds: float, reason: str) -> None:
