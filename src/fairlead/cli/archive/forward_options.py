@@ -35,7 +35,7 @@ _OPTIONS = (
     click.option("--batch", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Events at once."),
     click.option(
         "--rate", type=click.FloatRange(0.01), metavar="EVENTS",
-        help="At most so many a second.  [default: any; over UDP 1,000]",
+        help="At most so many events a second.  [default: any number, over UDP 1,000]",
     ),
     click.option(
         "--tries", type=click.IntRange(1, 100), default=10, show_default=True,
