@@ -34,7 +34,7 @@ from fairlead.archive.model import Query
 from fairlead.archive.place import place_of
 from fairlead.cli.archive.export import export as command
 from fairlead.settings import Settings
-from mixed_archives import ORGANIZATION, OTHER, KeptEvents, made_events, mixed_archive, plain_event
+from mixed_events import ORGANIZATION, OTHER, KeptEvents, made_events, mixed_archive, plain_event
 from server_process import DEADLINE, until
 
 

@@ -22,7 +22,7 @@ import receivers
 from command import Finished, environment, fairlead
 from fairlead.archive.events import read_event
 from fairlead.forward.outcomes import Verdict, delay_before, verdict_of
-from mixed_archives import OTHER, KeptEvents, mixed_archive, plain_event
+from mixed_events import OTHER, KeptEvents, mixed_archive, plain_event
 from receivers import SECRET, syslog_datagrams, syslog_stream, webhook
 from server_process import DEADLINE, until
 from stand_in import stand_in

@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 
 from fairlead.app.equipment import open_equipment
 from fairlead.app.options import ServeOptions
+from fairlead.archive.coverage import Slices, joined
 from fairlead.archive.factory import open_archive
 from fairlead.archive.keys import ArchiveKey
-from fairlead.archive.place import key_of, own_place, place_of
+from fairlead.archive.place import Place, key_of, own_place, place_of
 from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
@@ -26,12 +27,12 @@ from fairlead.errors import ConfigurationError
 from fairlead.ingest.allowance import Allowance
 from fairlead.ingest.api import list_organizations
 from fairlead.ingest.attesting import Attester, attest
-from fairlead.ingest.progress import Report, Summary
+from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import Way
 from fairlead.ingest.sync import Target, Wish, sync
 from fairlead.ingest.writing import written
 from fairlead.plan.model import Operation, Plan
-from fairlead.sandbox.options import SandboxOptions
+from fairlead.sandbox.options import archived_sandbox
 from fairlead.settings import Settings
 from fairlead.telemetry.registry import Metrics
 from fairlead.upstream.clock import Clock
@@ -43,15 +44,18 @@ _OPERATION = "getorganizationevents"
 class SyncOptions:
     """Which organizations to sync into which archive (none named: all the key may see), from where, and how much.
 
-    `live` lets the sandbox go on having events.
+    `place` stands before the archive's name.
+
+    `sandbox_url` is where the sandbox is, if it runs already.
     """
 
     plans: tuple[Plan, ...]
     settings: Settings
     archive: str = ""
+    place: Place | None = None
     organizations: tuple[str, ...] = ()
     sandbox: bool = False
-    live: bool = False
+    sandbox_url: str | None = None
     upstream: str | None = None
     since: int | None = None
     deep: bool = False
@@ -71,7 +75,8 @@ class Outcome:
 class Syncing:
     """What is open while organizations are synced: the way to the upstream, the archive, who signs, who counts.
 
-    `named` are the organizations that were asked for; none stands for all that the key may see.
+    `named` are the organizations that were asked for; none stands for all that the key may see. `seen` is the time
+    that was read, by organization: what is signed for says so.
     """
 
     way: Way
@@ -79,6 +84,7 @@ class Syncing:
     attester: Attester
     named: tuple[str, ...]
     metrics: Metrics = field(repr=False)
+    seen: dict[str, Slices] = field(default_factory=dict, repr=False)
 
     async def organizations(self) -> tuple[str, ...]:
         """Whose events are wanted; raises UpstreamError when it has to be asked and cannot."""
@@ -95,12 +101,18 @@ class Syncing:
 
     async def read(self, wish: Wish, report: Report) -> Summary:
         """Sync one organization, and leave what the log has become unsigned."""
-        return await sync(self.way, self.target, wish, report)
+
+        def noting(progress: Progress) -> None:
+            before = self.seen.get(progress.organization, ())
+            self.seen[progress.organization] = joined((*before, *progress.covered))
+            report(progress)
+
+        return await sync(self.way, self.target, wish, noting)
 
     async def sign(self) -> None:
         """Sign what the log has become; raises ConfigurationError when nothing can be put outside of the archive."""
-        wall, holder = self.way.clock.wall(), self.target.holder
-        await written(lambda: attest(self.attester, self.target.archive, wall, holder))
+        wall, holder, seen = self.way.clock.wall(), self.target.holder, dict(self.seen)
+        await written(lambda: attest(self.attester, self.target.archive, wall, holder, seen))
 
 
 async def sync_all(options: SyncOptions, report: Report) -> Outcome:
@@ -116,12 +128,7 @@ async def sync_all(options: SyncOptions, report: Report) -> Outcome:
 @asynccontextmanager
 async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
     """Everything that syncing needs; closed on exit."""
-    is_named = bool(options.archive)
-    place = (
-        place_of(options.archive, options.settings)
-        if is_named
-        else own_place(options.settings, sandbox=options.sandbox)
-    )
+    place = options.place or _place(options)
     archive = open_archive(place)
     try:
         key = await asyncio.to_thread(key_of, place, archive)
@@ -136,6 +143,12 @@ async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
             )
     finally:
         await asyncio.to_thread(archive.close)
+
+
+def _place(options: SyncOptions) -> Place:
+    if options.archive:
+        return place_of(options.archive, options.settings)
+    return own_place(options.settings, sandbox=options.sandbox)
 
 
 def way_of(ready: Runnable, allowance: Allowance) -> Way:
@@ -157,7 +170,8 @@ def _served(options: SyncOptions) -> ServeOptions:
         plans=options.plans,
         settings=replace(options.settings, cache_ttl=0.0),
         upstream=options.upstream,
-        sandbox=SandboxOptions(rate_limit=0, live=options.live) if options.sandbox else None,
+        sandbox=archived_sandbox() if options.sandbox else None,
+        sandbox_url=options.sandbox_url,
     )
 
 

@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 
 from fairlead.archive.checkpoints import MOST_CHARACTERS, FoundCheckpoint
+from fairlead.archive.claims import claims_lines
 from fairlead.archive.durable_files import create
-from fairlead.errors import FairleadError
+from fairlead.archive.public_keys import PublicKey, read_public_key
+from fairlead.errors import ConfigurationError, FairleadError
 
-_NAME = re.compile(r"[0-9]{20}\.checkpoint")
+_NAME = re.compile(r"[0-9]{20}(\.[0-9]{2})?\.checkpoint")
+_PUBLIC_KEY = "public-key"
+_MOST_OF_A_SIZE = 100
 _READABLE_BY_ALL = 0o644
 _HEAD_LINES = 3
 
@@ -25,17 +29,49 @@ class CheckpointExists(FairleadError):
 def write_checkpoint(directory: Path, size: int, text: str) -> Path:
     """Put a signed checkpoint into the directory, which has to exist; nothing that is there is replaced.
 
-    A checkpoint that says the same of the tree stays as it is, whenever it was made. One that says something else
-    is CheckpointExists.
+    One that says the same stays as it is, whenever it was made. One that says something else of the tree is
+    CheckpointExists; one that only claims more goes beside it.
     """
-    path = directory / f"{size:020d}.checkpoint"
+    for again in range(_MOST_OF_A_SIZE):
+        path = directory / (f"{size:020d}.{again:02d}.checkpoint" if again else f"{size:020d}.checkpoint")
+        try:
+            create(path, text.encode(), mode=_READABLE_BY_ALL)
+        except FileExistsError:
+            if _is_same(path, text):
+                return path
+        except OSError as failure:
+            raise _unusable(directory, failure) from failure
+        else:
+            return path
+    return path
+
+
+def write_public_key(directory: Path, public_key: PublicKey) -> None:
+    """Put the key that the checkpoints are verified with beside them; another one there is CheckpointExists."""
     try:
-        create(path, text.encode(), mode=_READABLE_BY_ALL)
+        create(directory / _PUBLIC_KEY, f"{public_key}\n".encode(), mode=_READABLE_BY_ALL)
     except FileExistsError:
-        _require_same(path, text)
+        if read_public_key_file(directory / _PUBLIC_KEY) != public_key:
+            raise CheckpointExists(
+                f"{directory / _PUBLIC_KEY} is the key of another archive.",
+                remedy="Give each archive a folder of its own: FAIRLEAD_CHECKPOINTS.",
+            ) from None
     except OSError as failure:
         raise _unusable(directory, failure) from failure
-    return path
+
+
+def public_key_beside(directory: Path) -> PublicKey | None:
+    """The public key that lies with the checkpoints of a directory; None when there is none."""
+    path = directory / _PUBLIC_KEY
+    return read_public_key_file(path) if path.exists() else None
+
+
+def read_public_key_file(path: Path) -> PublicKey:
+    """The public key in a file; ConfigurationError when it holds none."""
+    try:
+        return read_public_key(_text(path))
+    except OSError as failure:
+        raise ConfigurationError(f"The public key {path} cannot be read: {failure.strerror or failure}.") from failure
 
 
 def read_checkpoints(directory: Path) -> tuple[FoundCheckpoint, ...]:
@@ -53,7 +89,8 @@ def _text(path: Path) -> str:
         return file.read(MOST_CHARACTERS + 1).decode("utf-8", "replace")
 
 
-def _require_same(path: Path, text: str) -> None:
+def _is_same(path: Path, text: str) -> bool:
+    """Whether a file says what a checkpoint says, but for when and by whom it was made."""
     try:
         kept = _text(path)
     except OSError as failure:
@@ -63,6 +100,7 @@ def _require_same(path: Path, text: str) -> None:
             f"{path} holds another checkpoint than the archive made at this size.",
             remedy="Verify the archive. If the directory belongs to another archive, give this one its own.",
         )
+    return claims_lines(kept) == claims_lines(text)
 
 
 def _unusable(directory: Path, failure: OSError) -> CheckpointsUnusable:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from fairlead.archive.durable_files import create
-from fairlead.archive.public_keys import decoded
+from fairlead.archive.public_keys import PublicKey, decoded, public_key_of
 from fairlead.errors import ConfigurationError
 
 _PREFIX = "fairlead-archive-key-1:"
@@ -29,11 +29,21 @@ _LINE = re.compile(rf"{_PREFIX}(?P<secret>\S*)")
 
 @dataclass(frozen=True, slots=True)
 class ArchiveKey:
-    """What is derived from an archive's secret; only `fingerprint` may be shown, and tells nothing about the rest."""
+    """What is derived from an archive's secret; only `fingerprint` and `public_key` may be shown."""
 
     fingerprint: str
     tag_key: bytes = field(repr=False)
     signing_key: Ed25519PrivateKey = field(repr=False, compare=False)
+
+    @property
+    def public_key(self) -> PublicKey:
+        """What others check the archive's signatures with; its name stands for the archive."""
+        return public_key_of(archive_name(self.fingerprint), self.signing_key)
+
+
+def archive_name(fingerprint: str) -> str:
+    """The name under which an archive whose key has this fingerprint signs."""
+    return f"fairlead.archive/{fingerprint}"
 
 
 def key_from_text(text: str) -> ArchiveKey:

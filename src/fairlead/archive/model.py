@@ -109,6 +109,24 @@ class Archived(NamedTuple):
         return name_of(read_event(self.raw), self.tag)
 
 
+class Stored(NamedTuple):
+    """A row of the log with what was derived from its bytes to find it by; nothing of it is checked.
+
+    `raw` is None when the stored bytes cannot be read. `values` are those of DIMENSIONS.
+    """
+
+    organization: str
+    position: int
+    number: int
+    revision: int
+    superseded: bool
+    fetched_at: int
+    tag: bytes
+    identity: int
+    values: tuple[str | None, ...]
+    raw: bytes | None
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A condition on one field: its value is one of these, or none of them when `negated`; "" stands for none."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from fairlead.archive.keys import ArchiveKey, key_from_text, read_key, read_or_make_key
+from fairlead.archive.checkpoint_files import public_key_beside, read_public_key_file
+from fairlead.archive.keys import ArchiveKey, archive_name, key_from_text, read_key, read_or_make_key
+from fairlead.archive.public_keys import PublicKey, read_public_key
 from fairlead.archive.store import Archive
 from fairlead.errors import ArchiveUnusable, ConfigurationError
 from fairlead.settings import Secret, Settings
@@ -68,6 +71,40 @@ def key_of(place: Place, archive: Archive) -> ArchiveKey:
             remedy="Give the key it was written with: FAIRLEAD_ARCHIVE_KEY, or FAIRLEAD_ARCHIVE_KEY_FILE.",
         )
     return key
+
+
+def public_key_of_place(place: Place, archive: Archive, given: str = "") -> PublicKey:
+    """The key to verify an archive with: the one given (or a file that holds it), its own, or the one made public.
+
+    The one made public lies with the checkpoints; who can replace these can replace it, too. Nothing is made. Raises
+    ArchiveUnusable for the key of another archive.
+    """
+    own = None if given else _own_public_key(place) or public_key_beside(place.checkpoints)
+    public_key = given_public_key(given) if given else own
+    if public_key is None:
+        raise ConfigurationError(
+            f"There is no key to verify {archive.name} with.",
+            remedy="Give the one that was published: `--public-key NAME+ID+KEY`.",
+        )
+    fingerprint = (archive.property(_FINGERPRINT) or b"").decode("utf-8", "replace")
+    if public_key.name != archive_name(fingerprint):
+        raise ArchiveUnusable(
+            f"The archive {archive.name} says that it is {archive_name(fingerprint)}; the key is of {public_key.name}.",
+            remedy="Give the key that was published for this archive; if you do, its database was changed.",
+        )
+    return public_key
+
+
+def given_public_key(given: str) -> PublicKey:
+    """The public key that a text is, or that a file of this name holds; ConfigurationError for anything else."""
+    return read_public_key(given) if "+" in given else read_public_key_file(Path(given))
+
+
+def _own_public_key(place: Place) -> PublicKey | None:
+    if place.key is not None:
+        return key_from_text(place.key.reveal()).public_key
+    # Who only verifies has no access to the secret, and needs none.
+    return read_key(place.key_file).public_key if os.access(place.key_file, os.R_OK) else None
 
 
 def _given_key(place: Place, *, is_new: bool) -> ArchiveKey:

@@ -14,6 +14,7 @@ from fairlead.archive.model import (
     Page,
     Query,
     Statistics,
+    Stored,
     Tally,
     Turn,
 )
@@ -72,8 +73,20 @@ class Archive(Protocol):
     def log(self, start: int, count: int) -> Iterator[Archived]:
         """Events of the log by number, every revision, as they are read."""
 
+    def rows(self, start: int, count: int) -> Iterator[Stored]:
+        """Rows of the log by number as they are stored, for an audit; what cannot be read of one is left to tell."""
+
+    def taken(self, organization: str, low: int, high: int) -> int:
+        """How many positions from `low` up to, not including, `high` an event of the organization cannot get."""
+
+    def disagreements(self) -> tuple[str, ...]:
+        """What is kept beside the events to search and count, and contradicts them, in sentences; only what is cheap.
+
+        Also told are events that no number of the log leads to.
+        """
+
     def checkpoints(self) -> list[str]:
         """The signed checkpoints, by size."""
 
     def add_checkpoint(self, size: int, text: str) -> None:
-        """Keep a signed checkpoint."""
+        """Keep a signed checkpoint, in place of one of the same size."""

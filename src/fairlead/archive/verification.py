@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import chain, groupby, repeat
@@ -27,6 +27,14 @@ class DamageKind(StrEnum):
     TRUNCATED = "truncated"  # the log ends before a signed size
     CHECKPOINT = "checkpoint"  # a checkpoint cannot be read, or nobody we know signed it
     NOT_OUTSIDE = "not-outside"  # a checkpoint of the database is not among those outside
+    NOT_INSIDE = "not-inside"  # a checkpoint outside is not in the database any more
+    UNREADABLE = "unreadable"  # what is stored of an event cannot be read
+    COLUMN = "column"  # what an event is found by is not what its bytes say
+    FRONTIER = "frontier"  # the stored right edge of the tree is not that of the log
+    INDEX = "index"  # what is kept to search and count contradicts the events
+    GAP = "gap"  # a gap that was signed for is not recorded any more
+    COVERAGE = "coverage"  # coverage that was signed for is gone, or more is covered than was signed for
+    CLAIMS = "claims"  # a checkpoint builds on claims that no other one makes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +70,14 @@ class Rows(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Witnesses:
-    """The checkpoints that are good, by size, and the first thing that is wrong with the others."""
+    """The checkpoints that are good, by size, and the first thing that is wrong with the others.
+
+    `claiming` are all of them, also those of one tree that differ in what they claim beside it.
+    """
 
     checkpoints: tuple[Checkpoint, ...]
     damage: Damage | None = None
+    claiming: tuple[Checkpoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +101,13 @@ def witnesses_of(
     inside: Iterable[FoundCheckpoint], outside: Iterable[FoundCheckpoint] | None, public_key: PublicKey
 ) -> Witnesses:
     """Judge the checkpoints of the database and those outside of it; None outside when none are kept there."""
-    kept, inside_damage = _judged(inside, public_key)
-    published, outside_damage = _judged(outside or (), public_key)
-    absent = kept.keys() - published.keys() if outside is not None else set[tuple[int, bytes]]()
-    good = tuple(sorted({**published, **kept}.values(), key=lambda checkpoint: (checkpoint.size, checkpoint.root)))
-    return Witnesses(good, inside_damage or outside_damage or (_not_outside(min(absent)[0]) if absent else None))
+    known: dict[str, Checkpoint] = {}
+    kept, inside_damage = _judged(inside, public_key, known)
+    published, outside_damage = _judged(outside or (), public_key, known)
+    absence = None if outside is None else _absence(kept.keys(), published.keys())
+    good = tuple(sorted({**published, **kept}.values(), key=_size_and_root))
+    claiming = tuple(sorted(set(known.values()), key=_size_and_root))
+    return Witnesses(good, inside_damage or outside_damage or absence, claiming)
 
 
 def verify(
@@ -149,18 +163,24 @@ def concluded(progress: Progress, witnesses: Witnesses) -> Verified | Damage:
 
 
 def _judged(
-    found: Iterable[FoundCheckpoint], public_key: PublicKey
+    found: Iterable[FoundCheckpoint], public_key: PublicKey, known: dict[str, Checkpoint]
 ) -> tuple[dict[tuple[int, bytes], Checkpoint], Damage | None]:
-    """The good ones of some checkpoints, by what they say, and the first that is bad."""
+    """The good ones of some checkpoints, by what they say, and the first that is bad; `known` are the texts read."""
     good, damage = {}, None
     for place, text in found:
         try:
-            checkpoint = read_checkpoint(text, public_key)
+            # Most are found in two places, and a signature takes a while.
+            checkpoint = known.get(text) or read_checkpoint(text, public_key)
         except CheckpointRefused as refusal:
             damage = damage or Damage(kind=DamageKind.CHECKPOINT, message=f"{place}: {refusal.public}")
         else:
+            known[text] = checkpoint
             good[checkpoint.size, checkpoint.root] = checkpoint
     return good, damage
+
+
+def _size_and_root(checkpoint: Checkpoint) -> tuple[int, bytes]:
+    return checkpoint.size, checkpoint.root
 
 
 def _first_fault(size: int, rows: Rows) -> tuple[int, Damage | None]:
@@ -266,6 +286,12 @@ def _truncated(size: int, checkpoint: Checkpoint) -> Damage:
     return Damage(kind=DamageKind.TRUNCATED, message=message, number=size, last=checkpoint.size - 1)
 
 
-def _not_outside(size: int) -> Damage:
-    message = f"The checkpoint of {size:,} events is in the database, but not outside of it."
-    return Damage(kind=DamageKind.NOT_OUTSIDE, message=message)
+def _absence(inside: Set[tuple[int, bytes]], outside: Set[tuple[int, bytes]]) -> Damage | None:
+    """The first checkpoint that is kept in one place only; both get each one."""
+    if inside - outside:
+        message = f"The checkpoint of {min(inside - outside)[0]:,} events is in the database, but not outside of it."
+        return Damage(kind=DamageKind.NOT_OUTSIDE, message=message)
+    if outside - inside:
+        message = f"The checkpoint of {min(outside - inside)[0]:,} events is outside of the database, but not in it."
+        return Damage(kind=DamageKind.NOT_INSIDE, message=message)
+    return None

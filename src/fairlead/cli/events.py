@@ -19,6 +19,9 @@ _COMMANDS: Mapping[str, str] = {
     "export": "Write events to a file, or to a folder that grows with the archive.",
     "forward": "Send events to a webhook or to syslog, as they are archived.",
     "gaps": "Show what is covered, and what is missing for ever.",
+    "verify": "Verify that nothing of the archive was changed, removed or made up.",
+    "prove": "Write a proof of one event for somebody who has no archive.",
+    "verify-proof": "Verify such a proof, with nothing but the public key.",
 }
 
 

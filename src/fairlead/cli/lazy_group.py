@@ -17,7 +17,8 @@ from fairlead.spec.diagnostics import did_you_mean
 class LazyGroup(click.Group):
     """Subcommands by name; each lives in the module of its name, in a package, and is imported only to run.
 
-    A name that Python keeps for itself, such as `import`, or for a type of its own, has a `_` behind it there.
+    A name that Python keeps for itself, such as `import`, or for a type of its own, has a `_` behind it there, and a
+    hyphen is one, too.
     """
 
     def __init__(self, *arguments: Any, package: str, table: Mapping[str, str], **others: Any) -> None:
@@ -44,7 +45,9 @@ class LazyGroup(click.Group):
         """The command of a name, imported now."""
         if cmd_name not in self._table:
             return None
-        spelled = f"{cmd_name}_" if iskeyword(cmd_name) or hasattr(builtins, cmd_name) else cmd_name
+        spelled = cmd_name.replace("-", "_")
+        if iskeyword(spelled) or hasattr(builtins, spelled):
+            spelled += "_"
         command = getattr(importlib.import_module(f"{self._package}.{spelled}"), spelled)
         assert isinstance(command, click.Command)
         return command

@@ -6,11 +6,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fairlead.archive.checkpoint_files import write_checkpoint
+from fairlead.archive.checkpoint_files import write_checkpoint, write_public_key
 from fairlead.archive.checkpoints import Checkpoint, extensions_of, read_checkpoint, sign
+from fairlead.archive.claims import (
+    Claims,
+    Covered,
+    before_the_end,
+    beyond,
+    claims_lines,
+    claims_of,
+    covered_in,
+    new_lines,
+    together,
+    with_lines,
+)
 from fairlead.archive.keys import ArchiveKey
 from fairlead.archive.merkle import root
-from fairlead.archive.public_keys import PublicKey, public_key_of
+from fairlead.archive.public_keys import PublicKey
 from fairlead.archive.store import Archive
 from fairlead.errors import ConfigurationError
 
@@ -24,38 +36,73 @@ class Attester:
 
     @property
     def public_key(self) -> PublicKey:
-        """What others check the signatures with; its name stands for the archive."""
-        return public_key_of(f"fairlead.archive/{self.key.fingerprint}", self.key.signing_key)
+        """What others check the signatures with."""
+        return self.key.public_key
 
 
-def attest(attester: Attester, archive: Archive, wall: float, run: str) -> Checkpoint | None:
-    """Sign the log if it has grown, first within the archive and then outside; None when there is nothing to sign.
+def attest(
+    attester: Attester, archive: Archive, wall: float, run: str, read: Covered | None = None
+) -> Checkpoint | None:
+    """Sign the log and what the archive claims, first within it and then outside; None when there is nothing to sign.
 
+    There is if the log has grown, if a gap was found, or if time was read that lies before what is covered already:
+    newer time is signed for with the next event. `read` is the time that the run has read, when it knows.
     Checkpoints that an earlier run could not write outside are written now.
     """
-    public = attester.public_key
-    frontier = archive.frontier()
-    # Only the newest: a follower signs all day long, and `verify` is who judges the others.
-    newest = next((read_checkpoint(text, public) for text in reversed(archive.checkpoints())), None)
-    made = None
-    if frontier.size and (newest is None or newest.size < frontier.size):
-        extensions = extensions_of(datetime.fromtimestamp(wall, UTC), run)
-        made = Checkpoint(origin=public.name, size=frontier.size, root=root(frontier), extensions=extensions)
+    made = _made(attester, archive, (wall, run), read)
+    if made is not None:
         archive.add_checkpoint(made.size, sign(made, attester.key.signing_key))
-    _write_outside(attester.folder, archive)
+    _write_outside(attester, archive)
     return made
 
 
-def _write_outside(folder: Path, archive: Archive) -> None:
+def _made(attester: Attester, archive: Archive, when: tuple[float, str], read: Covered | None) -> Checkpoint | None:
+    frontier = archive.frontier()
+    texts = archive.checkpoints()
+    newest = read_checkpoint(texts[-1], attester.public_key) if texts else None
+    if not frontier.size or (newest is not None and newest.size > frontier.size):
+        return None
+    now = claims_of(map(archive.state, archive.organizations()))
+    if newest is not None and newest.size == frontier.size:
+        if not _is_more(_claimed(texts), now):
+            return None
+        # The new one takes its place, and claims what it did as well.
+        read = together(read, covered_in(texts.pop()))
+    wall, run = when
+    made = extensions_of(datetime.fromtimestamp(wall, UTC), run)
+    return Checkpoint(
+        origin=attester.public_key.name,
+        size=frontier.size,
+        root=root(frontier),
+        extensions=(*made, *new_lines(_claimed(texts), now, read)),
+    )
+
+
+def _claimed(texts: list[str]) -> Claims:
+    """What some checkpoints claim; whoever verifies them sees from their hashes whether one is missing."""
+    return with_lines(Claims(), (line for text in texts for line in claims_lines(text)))
+
+
+def _is_more(before: Claims, now: Claims) -> bool:
+    """Whether more is claimed than newer time."""
+    older = before_the_end(beyond(now.covered, before.covered), before.covered)
+    return bool(now.gaps - before.gaps or older or now.covered.keys() - before.covered.keys())
+
+
+def _write_outside(attester: Attester, archive: Archive) -> None:
+    folder = attester.folder
     try:
         folder.mkdir(exist_ok=True)
+        there = {path.name for path in folder.iterdir()}
     except OSError as failure:
         raise ConfigurationError(
             f"The folder of checkpoints {folder} cannot be made: {failure.strerror}.",
             remedy="Name another with FAIRLEAD_CHECKPOINTS, on another disk if there is one.",
         ) from failure
-    there = {path.name for path in folder.iterdir()}
-    for text in archive.checkpoints():
+    write_public_key(folder, attester.public_key)
+    texts = archive.checkpoints()
+    for text in texts:
         size = int(text.split("\n")[1])
-        if f"{size:020d}.checkpoint" not in there:
+        # The newest may claim more than one of its size that is there.
+        if text is texts[-1] or f"{size:020d}.checkpoint" not in there:
             write_checkpoint(folder, size, text)

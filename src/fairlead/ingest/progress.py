@@ -11,7 +11,10 @@ from fairlead.archive.model import Gap, Kept
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How far a run is: nanoseconds of time read of those to be read, what was kept, what it waits for."""
+    """How far a run is: nanoseconds of time read of those to be read, what was kept, what it waits for.
+
+    `covered` is the time whose events it has kept.
+    """
 
     organization: str
     done: int
@@ -20,6 +23,7 @@ class Progress:
     requests: int
     waiting: float = 0.0
     reason: str = ""
+    covered: Slices = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

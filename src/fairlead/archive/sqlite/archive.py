@@ -10,11 +10,23 @@ from pathlib import Path
 
 from fairlead.archive.compression import LEARNING
 from fairlead.archive.merkle import Frontier
-from fairlead.archive.model import Archived, Batch, Kept, OrganizationState, Page, Query, Statistics, Tally, Turn
+from fairlead.archive.model import (
+    Archived,
+    Batch,
+    Kept,
+    OrganizationState,
+    Page,
+    Query,
+    Statistics,
+    Stored,
+    Tally,
+    Turn,
+)
 from fairlead.archive.preparation import identity_of
 from fairlead.archive.sqlite.chronicle import Chronicle
 from fairlead.archive.sqlite.connection import open_reader, open_writer, told, transaction
 from fairlead.archive.sqlite.counting import Counting
+from fairlead.archive.sqlite.inspection import Inspection
 from fairlead.archive.sqlite.keeping import Owner, Shelf
 from fairlead.archive.sqlite.log import Log
 from fairlead.archive.sqlite.matching import Matching
@@ -32,6 +44,7 @@ class _Desk:
         self.counting = Counting(connection, self.shelf.words)
         self.chronicle = Chronicle(connection)
         self.log = Log(connection)
+        self.inspection = Inspection(connection, self.shelf)
 
     def search(self, query: Query) -> Search:
         """A query as the tables are asked."""
@@ -152,6 +165,21 @@ class SqliteArchive:
         """Events of the log by number."""
         with self._read() as desk:
             yield from desk.finder.numbered(start, count)
+
+    def rows(self, start: int, count: int) -> Iterator[Stored]:
+        """Rows of the log as they are stored."""
+        with self._read() as desk:
+            yield from desk.inspection.rows(start, count)
+
+    def taken(self, organization: str, low: int, high: int) -> int:  # noqa: ARG002 - all share the positions here
+        """How many positions of a range are taken."""
+        with self._read() as desk:
+            return desk.inspection.taken(low, high)
+
+    def disagreements(self) -> tuple[str, ...]:
+        """What is kept to search and count, and contradicts the events."""
+        with self._read() as desk:
+            return desk.inspection.disagreements()
 
     def checkpoints(self) -> list[str]:
         """The signed checkpoints, by size."""

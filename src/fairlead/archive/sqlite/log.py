@@ -58,8 +58,8 @@ class Log:
         return row
 
     def add_checkpoint(self, size: int, text: str) -> None:
-        """Keep a signed checkpoint; one of the same size stays as it is."""
-        self._connection.execute("INSERT OR IGNORE INTO checkpoint VALUES (?, ?)", (size, text))
+        """Keep a signed checkpoint, in place of one of the same size."""
+        self._connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", (size, text))
 
     def _write_hashes(self, size: int, hashes: Sequence[bytes]) -> None:
         chunk, within = divmod(size, TILE_WIDTH)
