@@ -609,7 +609,7 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path) -> None:
                 process.send_signal(signal.SIGTERM if process is first else signal.SIGINT)
             assert (first.wait(DEADLINE), second.wait(DEADLINE)) == (0, 0)
     assert holders(archive) == []
-    assert [path.name for path in Path(f"{archive}.checkpoints").iterdir()] == [f"{300:020d}.checkpoint"]
+    assert [path.name for path in Path(f"{archive}.checkpoints").glob("*.checkpoint")] == [f"{300:020d}.checkpoint"]
 
 
 def test_a_signal_in_the_middle_of_a_run_keeps_what_was_read(tmp_path: Path) -> None:
