@@ -432,7 +432,7 @@ def test_newer_time_is_signed_with_the_next_event_and_older_time_at_once(kept: K
     found = kept.verified()
     assert (found["verified"], found["unsigned"]) == (True, {})
     assert found["assumed"] == {ORGANIZATION: [Slice(0, DAY)._asdict()]}  # `keep` told no time that was read
-    assert _outside(kept, SIZE).with_suffix(".01.checkpoint").exists()
+    assert _outside(kept, SIZE).with_suffix(".0001.checkpoint").exists()
     assert kept.verified("--public-key", kept.public_key)["checkpoints"] == 3
 
 
