@@ -23,7 +23,8 @@ class ServeOptions:
     `command` starts the same tools on standard input and output on this machine; `public_command` says the same
     to strangers, without a path of this machine.
 
-    With an `archive`, callers are answered from it where it has all that the upstream could say.
+    With an `archive`, callers are answered from it where it has all that the upstream could say. `followed` are the
+    plans that it is kept fresh with; without them it is only read.
 
     With `tool_search`, MCP clients find tools instead of listing them.
 
@@ -43,6 +44,7 @@ class ServeOptions:
     insecure: bool = False
     tool_search: bool = False
     archive: Place | None = None
+    followed: tuple[Plan, ...] = ()
     compile: Callable[[], tuple[Plan, ...]] | None = None
     watch: Watch | None = None
     worker: int = 0

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from fairlead.app.background import background
 from fairlead.app.checks import named_tokens, refuse_open_bind
 from fairlead.app.equipment import open_equipment
+from fairlead.app.keeping import keeping
 from fairlead.app.options import VERSION, ServeOptions
 from fairlead.app.ports import Listeners, address_of, bound, port
 from fairlead.app.reload import Reloading
 from fairlead.app.stage import Stage
-from fairlead.app.surface import Surface, surface_of
+from fairlead.app.surface import Setting, Surface, surface_of
 from fairlead.engine.execute import Runnable
 from fairlead.expose.mcp import MCP_PATH, mcp_adapter
 from fairlead.expose.server import Server
@@ -53,8 +54,11 @@ async def serving(options: ServeOptions, listeners: Listeners | None = None) -> 
         taken = listeners or stack.enter_context(own_listeners(options))
         rest_url, mcp_url = address_of(taken.rest, options.host), address_of(taken.mcp, options.host) + MCP_PATH
 
+        kept = await stack.enter_async_context(keeping(options, equipment))
+
         async def make(plans: Sequence[Plan], named: Mapping[bytes, str]) -> Surface:
-            return await surface_of(plans, options, equipment, mcp_url=mcp_url, named=named)
+            setting = Setting(mcp_url=mcp_url, named=named, archive=kept.readiness if kept else None)
+            return await surface_of(plans, options, equipment, setting)
 
         surface = await make(options.plans, named)
         metrics = equipment.instruments.metrics
@@ -64,6 +68,8 @@ async def serving(options: ServeOptions, listeners: Listeners | None = None) -> 
         stage = Stage(start, options.settings.total_timeout + options.settings.grace_period)
         await stage.show(surface)
         servers = await stack.enter_async_context(_both_ports(stage, taken, options.settings, metrics))
+        if kept is not None:
+            kept.begin(start)
         reloading = Reloading(options, stage, make, named, metrics)
         start(reloading.run())
         if options.watch is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,8 @@ from fairlead.expose.connection import Handler, answering
 from fairlead.expose.doors import open_doors
 from fairlead.expose.mcp import mcp_adapter
 from fairlead.expose.presenting import asked_of_callers
-from fairlead.expose.rest import rest_adapter
+from fairlead.expose.readiness import READY_PATH, ArchiveReadiness, readiness
+from fairlead.expose.rest import Pages, rest_adapter
 from fairlead.expose.static import static_answers
 from fairlead.plan.addresses import is_loopback
 from fairlead.plan.model import Plan
@@ -36,28 +37,36 @@ class Surface:
     tokens: CallerTokens
 
 
-async def surface_of(
-    plans: Sequence[Plan], options: ServeOptions, equipment: Equipment, *, mcp_url: str, named: Mapping[bytes, str]
-) -> Surface:
-    """The surface of plans; `named` are the tokens of the token file.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What is around the plans: where MCP is, the tokens of the token file, and how the archive stands."""
+
+    mcp_url: str
+    named: Mapping[bytes, str]
+    archive: Callable[[], ArchiveReadiness] | None = None
+
+
+async def surface_of(plans: Sequence[Plan], options: ServeOptions, equipment: Equipment, setting: Setting) -> Surface:
+    """The surface of plans.
 
     Raises ConfigurationError for what is missing or unsafe.
     """
     refuse_open_bind(plans, options)
     settings, instruments = equipment.settings_for(plans), equipment.instruments
-    doors = open_doors(plans, settings, options.host, named, equipment.outside)
+    doors = open_doors(plans, settings, options.host, setting.named, equipment.outside)
     runnables = equipment.ready(plans)
     # Rendering what hundreds of operations look like takes long enough to be noticed by callers.
     pages = await asyncio.to_thread(
         static_answers,
         plans,
-        mcp_url=mcp_url,
+        mcp_url=setting.mcp_url,
         asked=asked_of_callers(plans, settings),
         version=VERSION,
         stdio=stdio_configuration(replace(options, plans=tuple(plans)), public=not is_loopback(options.host)),
     )
     routes = [route for plan in plans for route in plan.routes]
-    rest = rest_adapter(routes, runnables, {**pages, **doors.rest.answers}, doors.rest, instruments)
+    fixed: Pages = {**pages, READY_PATH: readiness(plans, setting.archive), **doors.rest.answers}
+    rest = rest_adapter(routes, runnables, fixed, doors.rest, instruments)
     adapter = mcp_adapter(
         plans,
         runnables,

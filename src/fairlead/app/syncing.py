@@ -18,7 +18,7 @@ from fairlead.app.options import ServeOptions
 from fairlead.archive.coverage import Slices, joined
 from fairlead.archive.factory import open_archive
 from fairlead.archive.keys import ArchiveKey
-from fairlead.archive.place import key_of, own_place, place_of
+from fairlead.archive.place import Place, key_of, own_place, place_of
 from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
@@ -32,7 +32,7 @@ from fairlead.ingest.reading import Way
 from fairlead.ingest.sync import Target, Wish, sync
 from fairlead.ingest.writing import written
 from fairlead.plan.model import Operation, Plan
-from fairlead.sandbox.options import SandboxOptions
+from fairlead.sandbox.options import archived_sandbox
 from fairlead.settings import Settings
 from fairlead.telemetry.registry import Metrics
 from fairlead.upstream.clock import Clock
@@ -44,15 +44,18 @@ _OPERATION = "getorganizationevents"
 class SyncOptions:
     """Which organizations to sync into which archive (none named: all the key may see), from where, and how much.
 
-    `live` lets the sandbox go on having events.
+    `place` stands before the archive's name.
+
+    `sandbox_url` is where the sandbox is, if it runs already.
     """
 
     plans: tuple[Plan, ...]
     settings: Settings
     archive: str = ""
+    place: Place | None = None
     organizations: tuple[str, ...] = ()
     sandbox: bool = False
-    live: bool = False
+    sandbox_url: str | None = None
     upstream: str | None = None
     since: int | None = None
     deep: bool = False
@@ -125,12 +128,7 @@ async def sync_all(options: SyncOptions, report: Report) -> Outcome:
 @asynccontextmanager
 async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
     """Everything that syncing needs; closed on exit."""
-    is_named = bool(options.archive)
-    place = (
-        place_of(options.archive, options.settings)
-        if is_named
-        else own_place(options.settings, sandbox=options.sandbox)
-    )
+    place = options.place or _place(options)
     archive = open_archive(place)
     try:
         key = await asyncio.to_thread(key_of, place, archive)
@@ -145,6 +143,12 @@ async def open_syncing(options: SyncOptions) -> AsyncIterator[Syncing]:
             )
     finally:
         await asyncio.to_thread(archive.close)
+
+
+def _place(options: SyncOptions) -> Place:
+    if options.archive:
+        return place_of(options.archive, options.settings)
+    return own_place(options.settings, sandbox=options.sandbox)
 
 
 def way_of(ready: Runnable, allowance: Allowance) -> Way:
@@ -166,7 +170,8 @@ def _served(options: SyncOptions) -> ServeOptions:
         plans=options.plans,
         settings=replace(options.settings, cache_ttl=0.0),
         upstream=options.upstream,
-        sandbox=SandboxOptions(rate_limit=0, live=options.live) if options.sandbox else None,
+        sandbox=archived_sandbox() if options.sandbox else None,
+        sandbox_url=options.sandbox_url,
     )
 
 

@@ -11,7 +11,8 @@ from fairlead.archive.events import Event
 MOST_TEXT = 65_536
 """Characters of an event that are searched; what lies beyond is kept and not found by words."""
 
-_UUID = re.compile(r"\b([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\b", re.IGNORECASE)
+# What is before the first hyphen is looked at last: hyphens are soon searched for.
+_UUID = re.compile(r"-(?<=\b[0-9a-fA-F]{8}-)([0-9a-fA-F]{4})-([0-9a-fA-F]{4})-([0-9a-fA-F]{4})-([0-9a-fA-F]{12})\b")
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -42,7 +43,7 @@ def words_of(text: str) -> tuple[tuple[str, bool], ...]:
 
 
 def _joined_ids(text: str) -> str:
-    return _UUID.sub(r"\1\2\3\4\5", text) if "-" in text else text
+    return _UUID.sub(r"\1\2\3\4", text) if "-" in text else text
 
 
 def _values(change: str) -> list[str]:

@@ -20,7 +20,7 @@ from fairlead.cli.choice import (
 )
 from fairlead.cli.documents import runnable_plans
 from fairlead.cli.environment import settings
-from fairlead.cli.serve import archive_place, refuse_foreign_sandbox
+from fairlead.cli.serve import archive_place, refuse_foreign_sandbox, stand_in_for
 
 if TYPE_CHECKING:
     from fairlead.app.options import ServeOptions
@@ -55,12 +55,11 @@ def mcp(
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
     from fairlead.cli.running import run
-    from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
 
     chosen = settings()
     configure_logging(colours=False, form=chosen.log_format)
-    stand_in = SandboxOptions(rate_limit=0) if sandbox else None
+    stand_in = stand_in_for(is_kept=archive is not None) if sandbox else None
     options = ServeOptions(
         plans=plans,
         settings=chosen,

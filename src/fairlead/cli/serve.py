@@ -33,6 +33,7 @@ from fairlead.settings import Settings
 if TYPE_CHECKING:
     from fairlead.app.options import ServeOptions
     from fairlead.archive.place import Place
+    from fairlead.sandbox.options import SandboxOptions
 
 SANDBOX_PORT = 8081
 
@@ -99,7 +100,6 @@ def serve(
     if sandbox:
         refuse_foreign_sandbox(plans, upstream)
     from fairlead.app.options import ServeOptions
-    from fairlead.sandbox.options import SandboxOptions
     from fairlead.telemetry.records import configure_logging
 
     switches = [*(["--sandbox"] if sandbox else []), *(["--tool-search"] if tool_search else [])]
@@ -115,11 +115,12 @@ def serve(
         mcp_port=_port(mcp_port, plans[0].mcp_port, 9090),
         upstream=upstream,
         # The demonstration is not cut short by the limit the real API has; `fairlead sandbox` keeps it.
-        sandbox=SandboxOptions(rate_limit=0) if sandbox else None,
+        sandbox=stand_in_for(is_kept=archive is not None) if sandbox else None,
         sandbox_port=SANDBOX_PORT if sandbox_port is None else sandbox_port,
         insecure=insecure,
         tool_search=tool_search,
         archive=archive_place(archive, chosen, sandbox=sandbox),
+        followed=runnable_plans(Choice()) if archive is not None else (),
         compile=lambda: _plans_again(choice, seen, sandbox=sandbox),
         watch=seen,
         command=stdio_command(choice, *switches),
@@ -135,6 +136,13 @@ def serve(
 
     run(_serve(options, any_sandbox_port=any_sandbox_port))
     return 0
+
+
+def stand_in_for(*, is_kept: bool) -> SandboxOptions:
+    """The sandbox without the limit that the real API has, and where its events are kept, with a past that stays."""
+    from fairlead.sandbox.options import SandboxOptions, archived_sandbox
+
+    return archived_sandbox() if is_kept else SandboxOptions(rate_limit=0)
 
 
 def archive_place(named: str | None, chosen: Settings, *, sandbox: bool) -> Place | None:

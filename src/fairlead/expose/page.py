@@ -12,6 +12,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from fairlead.archive.contract import TRAIL_URI
 from fairlead.expose.connect import client_name, http_client
 from fairlead.expose.presenting import Asked
 from fairlead.expose.problems import PROBLEM_KINDS
@@ -152,6 +153,7 @@ def render_pages(
         "mcp_url": mcp_url,
         "client_configurations": [shown for shown in configurations if shown[1]],
         "paged": any(route.operation.pagination for plan in plans for route in plan.routes),
+        "has_archive": any(upstream.base == TRAIL_URI for plan in plans for upstream in plan.upstreams),
         "asked": asked,
         "version": version,
         "problems": PROBLEM_KINDS,

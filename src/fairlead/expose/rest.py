@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -24,7 +24,8 @@ from fairlead.telemetry.instruments import Instruments
 from fairlead.telemetry.metrics import OperationMetrics
 from fairlead.telemetry.requests import begin
 
-Pages: TypeAlias = Mapping[str, Response]
+# An answer by its path, or what makes it anew each time.
+Pages: TypeAlias = Mapping[str, Response | Callable[[], Response]]
 
 _MOVED = frozenset({"etag", "last-modified", "cache-control"})
 
@@ -161,7 +162,7 @@ def _page(request: Request, pages: Pages, routes: Sequence[Route]) -> Response:
         hint = f"Did you mean `{closest}`?" if closest else "GET /openapi.json lists the paths."
         raise NoSuchRoute(f"Nothing is at {_shown(request.path)}.", remedy=hint)
     if request.method in {"GET", "HEAD"}:
-        return page
+        return page if isinstance(page, Response) else page()
     if request.method == "OPTIONS":
         return Response(204, (("allow", "GET, HEAD, OPTIONS"),))
     raise MethodNotAllowed(f"{_shown(request.method)} is not a method of this path.", allow=("GET", "HEAD", "OPTIONS"))

@@ -25,8 +25,6 @@ def static_answers(
     description = openapi_document(plans, version=version, told=asked.rest)
     answers["/openapi.json"] = _json(description_bytes(description))
     answers["/healthz"] = _json(orjson.dumps({"status": "ok"}))
-    ready = {"status": "ready", "capabilities": [plan.namespace for plan in plans]}
-    answers["/readyz"] = _json(orjson.dumps(ready))
     return answers
 
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.coverage import Slice
-from fairlead.archive.events import Event, nanos_of, read_event
+from fairlead.archive.events import head_of, nanos_of
 from fairlead.archive.preparation import Incoming
 from fairlead.errors import UpstreamInvalid
 from fairlead.ingest.api import ApiPage, Ask, Read
@@ -37,11 +37,12 @@ class Found(NamedTuple):
 
 def read_events(page: ApiPage) -> tuple[ReadEvent, ...]:
     """The events of a page, looked at just enough to walk on."""
-    return tuple(_read(raw, read_event(raw)) for raw in page.events)
+    return tuple(map(_read, page.events))
 
 
-def _read(raw: bytes, event: Event) -> ReadEvent:
-    return ReadEvent(raw, event.id or raw, nanos_of(event.timestamp))
+def _read(raw: bytes) -> ReadEvent:
+    head = head_of(raw)
+    return ReadEvent(raw, head.id or raw, nanos_of(head.timestamp))
 
 
 def incoming(events: tuple[ReadEvent, ...], near: int) -> tuple[Incoming, ...]:
@@ -71,12 +72,12 @@ async def told_page(read: Read, ask: Ask) -> ApiPage:
     """
     page = await read(ask)
     for _ in range(_ASKED_AGAIN):
-        if page.onward is None or oldest(read_events(page)) is not None:
+        if page.onward is None or _tells_time(page):
             return page
         page = await read(ask)
     before: tuple[bytes, ...] = ()
     for _ in range(_MOST_EMPTY):
-        if page.onward is None or oldest(read_events(page)) is not None:
+        if page.onward is None or _tells_time(page):
             return page._replace(events=(*before, *page.events))
         before = (*before, *page.events)
         page = await read(ask._replace(onward=page.onward, back=None))
@@ -84,3 +85,7 @@ async def told_page(read: Read, ask: Ask) -> ApiPage:
         f"The upstream gave {_MOST_EMPTY} pages in a row without a readable event, and always one more.",
         remedy="Try again later; what was kept so far stays.",
     )
+
+
+def _tells_time(page: ApiPage) -> bool:
+    return any(_read(raw).nanos is not None for raw in reversed(page.events))

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.coverage import Slice, holes, joined
@@ -92,6 +93,13 @@ async def _renewed(way: Way, target: Target, organization: str) -> None:
         await asyncio.to_thread(target.archive.take_lease, organization, target.holder, now, now + LEASE)
 
 
+class _Step(NamedTuple):
+    """What a page of a window brought."""
+
+    found: Found
+    window: Slice
+
+
 class _Run:
     """A run in progress, and what it has counted so far."""
 
@@ -135,34 +143,30 @@ class _Run:
         )
 
     async def _read_windows(self, work: Task) -> None:
+        """Read window after window; while pages are kept, the next ones are on their way."""
+        queue: asyncio.Queue[_Step | None] = asyncio.Queue(_WAITING_STEPS)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._fill(queue, work))
+            while steps := await _drained(queue):
+                await self._keep_steps(steps, work)
+
+    async def _fill(self, queue: asyncio.Queue[_Step | None], work: Task) -> None:
         width = HOUR
         while True:
             window = next_window(work, width)
             before = self._reader.requests
-            await self._read_window(window, work)
+            async for found in walk(self._reader.page, window, self._reader.size):
+                await queue.put(_Step(found, window))
             if window.end > work.settled:
-                return
+                break
             work = work._replace(missing=tuple(hole for each in work.missing for hole in holes([window], each)))
             width = next_width(width, self._reader.requests - before)
+        await queue.put(None)
 
-    async def _read_window(self, window: Slice, work: Task) -> None:
-        """Read one window; while a page is kept, the next ones are on their way."""
-        queue: asyncio.Queue[Found | None] = asyncio.Queue(_WAITING_STEPS)
-
-        async def fill() -> None:
-            async for found in walk(self._reader.page, window, self._reader.size):
-                await queue.put(found)
-            await queue.put(None)
-
-        async with asyncio.TaskGroup() as group:
-            group.create_task(fill())
-            while steps := await _drained(queue):
-                await self._keep_steps(steps, window, work)
-
-    async def _keep_steps(self, steps: list[Found], window: Slice, work: Task) -> None:
+    async def _keep_steps(self, steps: list[_Step], work: Task) -> None:
         covered: list[Slice] = []
         gaps: list[Gap] = []
-        for step in steps:
+        for step, window in steps:
             if step.torn is not None:
                 gaps.append(self._gap(*step.torn, "tie-longer-than-pages"))
             begin = self._begin(step, window)
@@ -172,7 +176,7 @@ class _Run:
         kept = tuple(each for each in covered if each.start < each.end)
         done = min(self._progress.whole, self._progress.done + sum(map(_length, kept)))
         self._progress = replace(self._progress, done=done)
-        events = tuple(event for step in reversed(steps) for event in step.events)
+        events = tuple(event for step, _ in reversed(steps) for event in step.events)
         await self._keep(events=events, covered=kept, gaps=tuple(gaps))
 
     def _begin(self, step: Found, window: Slice) -> int:
@@ -234,9 +238,9 @@ class _Run:
         return _nanos(self._clock.wall())
 
 
-async def _drained(queue: asyncio.Queue[Found | None]) -> list[Found]:
+async def _drained(queue: asyncio.Queue[_Step | None]) -> list[_Step]:
     """What is in the queue, at least one step; nothing at its end."""
-    steps: list[Found] = []
+    steps: list[_Step] = []
     item = await queue.get()
     while item is not None:
         steps.append(item)

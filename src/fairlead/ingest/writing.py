@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import TypeVar
 
 Outcome = TypeVar("Outcome")
@@ -14,7 +15,7 @@ async def written(change: Callable[[], Outcome]) -> Outcome:
 
     Otherwise whoever comes next, to sign or to give the lease back, would race with it.
     """
-    work = asyncio.ensure_future(asyncio.to_thread(change))
+    work = asyncio.get_running_loop().run_in_executor(None, copy_context().run, change)
     try:
         return await asyncio.shield(work)
     except asyncio.CancelledError:

@@ -23,6 +23,9 @@ LinkEnd = Literal["absent", "null", "empty"]
 ChangeStyle = Literal["compact", "postgres"]
 UnknownOrganization = Literal[400, 403, 404]
 
+ARCHIVED_ANCHOR = 1_793_491_200.0
+"""Where the history of an organization ends whose events are kept: sandboxes of different days must have one past."""
+
 FAULTS = {
     "late-arrivals": "one event in five appears 1 to 900 seconds after its timestamp",
     "duplicate-id": "every n-th page starts with the event before it, already sent on another page",
@@ -53,6 +56,8 @@ class SandboxOptions:
     seed: int = 1
     now: float | None = None
     """Unix seconds the sandbox takes for the present at start; None takes the clock's."""
+    anchor: float | None = None
+    """Unix seconds just after the newest of the `events`, which else are anchored at the present."""
     live: bool = False
     """Whether further events appear as time passes, at the organization's own pace."""
     retention_days: int = 3_650
@@ -93,3 +98,11 @@ class SandboxOptions:
             raise ValueError("events must be between 0 and 1,000,000,000")
         if min(self.rate_limit, self.retention_days, self.slow_seconds) < 0 or self.fault_every < 1:
             raise ValueError("rate_limit, retention_days and slow_seconds cannot be negative; fault_every is >= 1")
+
+
+def archived_sandbox() -> SandboxOptions:
+    """The sandbox that stands in where events are kept: unlimited, living on, and on every day with the same past.
+
+    It has some 240 events a day, so that years of them are still read in seconds.
+    """
+    return SandboxOptions(events=1_000, rate_limit=0, live=True, anchor=ARCHIVED_ANCHOR)

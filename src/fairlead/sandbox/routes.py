@@ -52,8 +52,8 @@ Answer = Generator[None, None, Response]
 
 
 def sandbox(options: SandboxOptions, now: float) -> Sandbox:
-    """A sandbox whose newest event lies shortly before now."""
-    micros = int(now * MICROS_PER_SECOND)
+    """A sandbox whose newest event lies shortly before now, or before its anchor."""
+    micros = int((now if options.anchor is None else options.anchor) * MICROS_PER_SECOND)
     return Sandbox(
         options=options,
         history=world(options.seed, options.events, micros),

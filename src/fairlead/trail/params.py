@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from fairlead.archive.asking import API_NAMES, condition
 from fairlead.archive.contract import NANOS_PER_SECOND, filter_nanos
 from fairlead.archive.events import nanos_of
 from fairlead.archive.model import Dimension, Filter, Query
 from fairlead.errors import ArgumentFault, InvalidArguments
 
 Word = TypeVar("Word", bound=str)
-
-LISTED: Mapping[str, Dimension] = {
-    "eventType": "event_type",
-    "targetType": "target_type",
-    "subTargetType": "sub_target_type",
-    "origin": "origin",
-}
-"""Filters that take several values, separated by commas."""
-
-EXACT: Mapping[str, Dimension] = {
-    "triggeredBy": "triggered_by",
-    "targetId": "target_id",
-    "projectId": "project_id",
-    "environmentId": "environment_id",
-}
-"""Filters that take one value as it is: names may hold commas."""
 
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -74,6 +61,13 @@ class Params(NamedTuple):
             raise fault(name, f"knows no `{unknown[0][:40]}`; there are {', '.join(known)}")
         return tuple(word for word in known if word in given) or default
 
+    def zone(self, name: str) -> tzinfo:
+        """A time zone of the IANA database; UTC when none is given."""
+        try:
+            return ZoneInfo(self.given[name]) if self.given.get(name) else UTC
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise fault(name, "must be a name such as `Europe/Paris`") from None
+
     def position(self, name: str) -> int | None:
         """The token of a page."""
         text = self.given.get(name, "")
@@ -83,13 +77,13 @@ class Params(NamedTuple):
 
     def query(self, organization: str) -> Query:
         """The events that are asked for."""
-        filters = [_listed(dimension, self.given[name]) for name, dimension in LISTED.items() if self.given.get(name)]
-        filters += [_one(dimension, self.given[name]) for name, dimension in EXACT.items() if self.given.get(name)]
         return Query(
             organization=organization,
             since=self.instant("since"),
             until=self.instant("until"),
-            filters=tuple(filters),
+            filters=tuple(
+                _filter(dimension, self.given[name]) for name, dimension in API_NAMES.items() if self.given.get(name)
+            ),
             text=self.given.get("text", ""),
         )
 
@@ -99,11 +93,6 @@ def fault(name: str, message: str) -> InvalidArguments:
     return InvalidArguments((ArgumentFault(name, message),))
 
 
-def _listed(dimension: Dimension, text: str) -> Filter:
-    negated = text.startswith("!")
-    values = tuple(word.strip() for word in text.removeprefix("!").split(",") if word.strip())
-    return Filter(dimension, values, negated)
-
-
-def _one(dimension: Dimension, text: str) -> Filter:
-    return Filter(dimension, (text.removeprefix("!"),), text.startswith("!"))
+def _filter(dimension: Dimension, text: str) -> Filter:
+    """One or several values; behind a leading `!` those that are not wanted."""
+    return condition(dimension, [text.removeprefix("!")], negated=text.startswith("!"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
+
 from fairlead.archive.contract import NANOS_PER_SECOND, instant_text
 from fairlead.archive.diff import Difference
 from fairlead.archive.events import Event, read_event
@@ -55,6 +57,11 @@ def difference(found: Difference) -> dict[str, JsonValue]:
 def instant(nanos: int | None) -> str | None:
     """An instant as text, in UTC; None for none."""
     return None if nanos is None else instant_text(nanos // 1_000)
+
+
+def local(nanos: int, zone: tzinfo) -> str:
+    """An instant as text, in a time zone."""
+    return datetime.fromtimestamp(seconds(nanos), zone).isoformat().replace("+00:00", "Z")
 
 
 def seconds(nanos: int) -> int:

@@ -95,14 +95,14 @@ def _opened(folder: Path, wanted: Wanted) -> State:
     """The state of a folder in which every finished file has its name, and nothing else is left."""
     state = read_state(folder)
     if state is None:
-        if any(each.name != _LOCK for each in folder.iterdir()):
+        if any(not each.name.startswith(".") for each in folder.iterdir()):
             raise unusable(folder, f"it is not empty and has no {STATE}")
         state = State(layout=wanted.layout, organizations=wanted.organizations)
         write_state(folder, state)
     if (state.layout, state.organizations) != (wanted.layout, wanted.organizations):
         raise unusable(folder, "it holds another format, other columns, or other organizations")
     _name(folder, state.unnamed)
-    for draft in folder.rglob(f".*{_DRAFT}"):
+    for draft in (*folder.rglob(f".*{_DRAFT}"), *folder.glob(f".{STATE}.*")):
         draft.unlink(missing_ok=True)
     return state
 

@@ -75,7 +75,6 @@ def follow(
             archive=named,
             organizations=organizations,
             sandbox=sandbox,
-            live=sandbox,
             upstream=upstream,
             budget=budget,
             keep_secrets=keep_secrets,

@@ -33,7 +33,10 @@ _OPTIONS = (
         help="Go on from this number of the log, or only with what comes.  [default: where it ended, at first 0]",
     ),
     click.option("--batch", type=click.IntRange(1, 1_000), default=100, show_default=True, help="Events at once."),
-    click.option("--rate", type=click.FloatRange(0.01), metavar="EVENTS", help="At most so many events a second.  [default: any, over UDP 1,000]"),
+    click.option(
+        "--rate", type=click.FloatRange(0.01), metavar="EVENTS",
+        help="At most so many events a second.  [default: any number, over UDP 1,000]",
+    ),
     click.option(
         "--tries", type=click.IntRange(1, 100), default=10, show_default=True,
         help="How often a batch is tried; with --follow, a receiver that is away is waited for.",

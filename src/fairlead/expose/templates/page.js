@@ -3,7 +3,7 @@
 const LONGEST_BODY = 400_000;
 const LONGEST_COLOURED = 150_000;
 const DEADLINE_MS = 120_000;
-const SHOWN_HEADERS = ["Content-Type", "X-RateLimit-Remaining", "X-RateLimit-Limit", "Retry-After", "X-Request-Id", "Link"];
+const SHOWN_HEADERS = ["Content-Type", "X-Fairlead-Source", "X-RateLimit-Remaining", "X-RateLimit-Limit", "Retry-After", "X-Request-Id", "Link"];
 
 const access = document.getElementById("access");
 
@@ -294,6 +294,48 @@ function offerCopy(figure) {
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
   figure.append(button);
+}
+
+// --- How the archive stands ---------------------------------------------------------------------------------
+
+function span(seconds) {
+  const steps = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+  const [word, size] = steps.find(([, size]) => Math.abs(seconds) >= 2 * size) ?? ["second", 1];
+  return new Intl.NumberFormat("en", { style: "unit", unit: word, unitDisplay: "long" }).format(Math.floor(seconds / size));
+}
+
+function standing(found) {
+  if (found.failure) return ["bad", `The archive cannot be read: ${found.failure} Answers come from the API.`];
+  if (found.stalled) return ["bad", "Nothing was read for too long: events may get lost. The server's records say why."];
+  if (found.gaps) return ["bad", `Events of ${found.gaps} stretches of time are missing for ever; the coverage says which.`];
+  if (found.newest_read_seconds_ago === null) return ["", "The archive is being filled for the first time."];
+  return ["good", "Complete: nothing that was there to be read is missing."];
+}
+
+async function showArchive(section) {
+  const found = await fetch("/readyz").then((answer) => answer.json()).then((told) => told.archive, () => undefined);
+  if (!found) return;
+  const [mood, words] = standing(found);
+  section.dataset.mood = mood;
+  const numbers = [["Events", found.events.toLocaleString("en")], ["Gaps", found.gaps.toLocaleString("en")]];
+  if (found.newest_read_seconds_ago !== null) numbers.push(["Newest read", `${span(found.newest_read_seconds_ago)} ago`]);
+  if (found.headroom_seconds !== null) numbers.push(["Until events get lost", span(found.headroom_seconds)]);
+  const list = document.getElementById("archive-numbers");
+  list.replaceChildren(
+    ...numbers.map(([name, value]) => {
+      const pair = element("div");
+      pair.append(element("dt", "", name), element("dd", "", value));
+      return pair;
+    }),
+  );
+  document.getElementById("archive-state").textContent = words;
+  section.hidden = false;
+}
+
+const archive = document.getElementById("archive");
+if (archive) {
+  showArchive(archive);
+  setInterval(() => document.hidden || showArchive(archive), 30_000);
 }
 
 for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
