@@ -354,6 +354,10 @@ DAMAGES: dict[str, tuple[Callable[[Kept], object], tuple[str, int | None, int | 
         lambda kept: kept.execute("UPDATE rollup SET count = count + 1 WHERE dimension = 1"),
         ("index", None, None),
     ),
+    "a kind of events": (
+        lambda kept: kept.execute("UPDATE kind SET origin = event_type WHERE id = 1"),
+        ("index", None, None),
+    ),
     "a word of the index": (
         lambda kept: kept.execute(
             "INSERT INTO search (search, rowid, facets, text) VALUES ('delete', ?, '1z', '')", _body(kept, 3)[0]
@@ -372,6 +376,18 @@ def test_damage_is_found_and_named(kept: Kept, damage: str) -> None:
     assert found[0] == kind
     if number is not None:
         assert found == (kind, number, last)
+
+
+def test_a_page_of_the_file_that_is_lost_is_told(kept: Kept) -> None:
+    """Not by an error that hides how far the archive can still be read."""
+    (page,) = kept.execute("SELECT rootpage FROM sqlite_master WHERE name = 'body'")[0]
+    kept.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with kept.file.open("r+b") as file:
+        file.seek((page - 1) * 4_096)
+        file.write(b"\xa5" * 4_096)
+    found = kept.verified()["findings"]
+    assert (found[0]["kind"], found[0]["number"]) == ("unreadable", 0)
+    assert "cannot be used: it is damaged" in found[0]["message"]
 
 
 def test_the_event_that_is_wrong_is_told_apart(kept: Kept) -> None:
@@ -416,7 +432,7 @@ def test_newer_time_is_signed_with_the_next_event_and_older_time_at_once(kept: K
     found = kept.verified()
     assert (found["verified"], found["unsigned"]) == (True, {})
     assert found["assumed"] == {ORGANIZATION: [Slice(0, DAY)._asdict()]}  # `keep` told no time that was read
-    assert _outside(kept, SIZE).with_suffix(".01.checkpoint").exists()
+    assert _outside(kept, SIZE).with_suffix(".0001.checkpoint").exists()
     assert kept.verified("--public-key", kept.public_key)["checkpoints"] == 3
 
 

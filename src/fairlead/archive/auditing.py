@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -9,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing import get_context, parent_process
 from pathlib import Path
@@ -37,7 +37,7 @@ from fairlead.archive.verification import (
     concluded,
     witnesses_of,
 )
-from fairlead.errors import ArchiveUnusable
+from fairlead.errors import ArchiveError, ArchiveUnusable
 
 Tell = Callable[[int, int], None]
 """Is told how many events of how many are verified."""
@@ -156,7 +156,7 @@ def _ended(first: int, count: int, expected: int, broken: str) -> Damage | None:
         return None
     number = first + count
     if broken:
-        message = f"From event {number:,} on the database cannot be read. {broken}"
+        message = f"The database cannot be read beyond its first {number:,} events. {broken}"
         return Damage(kind=DamageKind.UNREADABLE, message=message, number=number)
     message = f"The log lacks events {number:,} to {first + expected - 1:,}."
     return Damage(kind=DamageKind.MISSING, message=message, number=number, last=first + expected - 1)
@@ -184,7 +184,7 @@ def _stretches(place: Place, executor: Executor, size: int, jobs: int) -> Iterat
             future.cancel()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _executor(jobs: int) -> Iterator[Executor]:
     if jobs == 1:
         with ThreadPoolExecutor(1) as thread:
@@ -230,7 +230,9 @@ def _in_order(damage: Damage | None, beside: Damage | None) -> tuple[Damage, ...
 def _finding(archive: Archive, damage: Damage) -> Finding:
     if damage.number is None or damage.number != damage.last:
         return Finding(damage=damage)
-    row = next(archive.rows(damage.number, 1), None)
+    row = None
+    with contextlib.suppress(ArchiveError):
+        row = next(archive.rows(damage.number, 1), None)
     if row is None:
         return Finding(damage=damage)
     if row.raw is None:

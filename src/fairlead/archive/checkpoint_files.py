@@ -11,9 +11,9 @@ from fairlead.archive.durable_files import create
 from fairlead.archive.public_keys import PublicKey, read_public_key
 from fairlead.errors import ConfigurationError, FairleadError
 
-_NAME = re.compile(r"[0-9]{20}(\.[0-9]{2})?\.checkpoint")
+_NAME = re.compile(r"[0-9]{20}(\.[0-9]{4})?\.checkpoint")
 _PUBLIC_KEY = "public-key"
-_MOST_OF_A_SIZE = 100
+_MOST_OF_A_SIZE = 10_000
 _READABLE_BY_ALL = 0o644
 _HEAD_LINES = 3
 
@@ -33,31 +33,23 @@ def write_checkpoint(directory: Path, size: int, text: str) -> Path:
     CheckpointExists; one that only claims more goes beside it.
     """
     for again in range(_MOST_OF_A_SIZE):
-        path = directory / (f"{size:020d}.{again:02d}.checkpoint" if again else f"{size:020d}.checkpoint")
-        try:
-            create(path, text.encode(), mode=_READABLE_BY_ALL)
-        except FileExistsError:
-            if _is_same(path, text):
-                return path
-        except OSError as failure:
-            raise _unusable(directory, failure) from failure
-        else:
+        path = directory / (f"{size:020d}.{again:04d}.checkpoint" if again else f"{size:020d}.checkpoint")
+        if _made(path, text) or _is_same(path, text):
             return path
-    return path
+    raise CheckpointExists(
+        f"{directory} holds {_MOST_OF_A_SIZE:,} checkpoints of {size:,} events.",
+        remedy="Give the archive a new folder: FAIRLEAD_CHECKPOINTS.",
+    )
 
 
 def write_public_key(directory: Path, public_key: PublicKey) -> None:
     """Put the key that the checkpoints are verified with beside them; another one there is CheckpointExists."""
-    try:
-        create(directory / _PUBLIC_KEY, f"{public_key}\n".encode(), mode=_READABLE_BY_ALL)
-    except FileExistsError:
-        if read_public_key_file(directory / _PUBLIC_KEY) != public_key:
-            raise CheckpointExists(
-                f"{directory / _PUBLIC_KEY} is the key of another archive.",
-                remedy="Give each archive a folder of its own: FAIRLEAD_CHECKPOINTS.",
-            ) from None
-    except OSError as failure:
-        raise _unusable(directory, failure) from failure
+    path = directory / _PUBLIC_KEY
+    if not _made(path, f"{public_key}\n") and read_public_key_file(path) != public_key:
+        raise CheckpointExists(
+            f"{path} is the key of another archive.",
+            remedy="Give each archive a folder of its own: FAIRLEAD_CHECKPOINTS.",
+        )
 
 
 def public_key_beside(directory: Path) -> PublicKey | None:
@@ -87,6 +79,19 @@ def _text(path: Path) -> str:
     with path.open("rb") as file:
         # One byte too many, so that what is too long is refused for that. What is no UTF-8 fails its signature.
         return file.read(MOST_CHARACTERS + 1).decode("utf-8", "replace")
+
+
+def _made(path: Path, text: str) -> bool:
+    """Whether a file was made now; not if there is one."""
+    try:
+        if path.exists():  # nothing is written to the disk for what is there
+            return False
+        create(path, text.encode(), mode=_READABLE_BY_ALL)
+    except FileExistsError:
+        return False
+    except OSError as failure:
+        raise _unusable(path.parent, failure) from failure
+    return True
 
 
 def _is_same(path: Path, text: str) -> bool:

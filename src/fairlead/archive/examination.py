@@ -15,7 +15,7 @@ from fairlead.archive.place import Place
 from fairlead.archive.preparation import LeafHead, identity_of, leaf_data
 from fairlead.archive.store import Archive
 from fairlead.archive.verification import Damage, DamageKind
-from fairlead.errors import ArchiveError
+from fairlead.errors import ArchiveError, ArchiveUnusable
 
 _values = attrgetter(*DIMENSIONS)
 _UNREADABLE = bytes(HASH_SIZE)
@@ -48,7 +48,10 @@ def examine(place: Place, first: int, count: int) -> Stretch:
 def find_disagreements(place: Place) -> tuple[str, ...]:
     """What contradicts the events, of what is kept to find and count them."""
     with contextlib.closing(open_archive(place)) as archive:
-        return archive.disagreements()
+        try:
+            return archive.disagreements()
+        except ArchiveUnusable as failure:
+            return (f"What events are found by cannot be read. {failure.public}",)
 
 
 def _examined(archive: Archive, first: int, count: int) -> Stretch:
