@@ -22,7 +22,7 @@ from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
 from fairlead.engine.execute import Runnable
-from fairlead.errors import ConfigurationError
+from fairlead.errors import FairleadError
 from fairlead.ingest.allowance import Allowance
 from fairlead.ingest.api import list_organizations
 from fairlead.ingest.attesting import Attester, attest
@@ -71,13 +71,22 @@ class Syncing:
     organizations: tuple[str, ...]
 
     async def run(self, wish: Wish, report: Report) -> Summary:
-        """Sync one organization, and sign what the log has become."""
+        """Sync one organization, and sign what the log has become; that this failed is told by the summary."""
         try:
-            return await sync(self.way, self.target, wish, report)
-        finally:
-            # What a run that failed has kept is signed as well.
-            with contextlib.suppress(ConfigurationError):
-                await asyncio.to_thread(attest, self.attester, self.target.archive, time.time(), self.target.holder)
+            summary = await sync(self.way, self.target, wish, report)
+        except BaseException:
+            # What a run that failed has kept is signed as well; why it failed is what is told.
+            with contextlib.suppress(FairleadError):
+                await self._attest()
+            raise
+        try:
+            await self._attest()
+        except FairleadError as failure:
+            return replace(summary, unsigned=failure)
+        return summary
+
+    async def _attest(self) -> None:
+        await asyncio.to_thread(attest, self.attester, self.target.archive, time.time(), self.target.holder)
 
 
 async def sync_all(options: SyncOptions, report: Report) -> Outcome:
@@ -130,10 +139,10 @@ def target_of(archive: Archive, key: ArchiveKey, *, keep_secrets: bool) -> Targe
 
 
 def _served(options: SyncOptions) -> ServeOptions:
-    """The operations as syncing calls them: never from a cache."""
+    """The operations as syncing calls them: never from a cache, and repeated only where requests are counted."""
     return ServeOptions(
         plans=options.plans,
-        settings=replace(options.settings, cache_ttl=0.0),
+        settings=replace(options.settings, cache_ttl=0.0, retries=0),
         upstream=options.upstream,
         sandbox=SandboxOptions(rate_limit=0) if options.sandbox else None,
     )

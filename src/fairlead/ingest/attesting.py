@@ -48,12 +48,12 @@ def attest(attester: Attester, archive: Archive, wall: float, run: str) -> Check
 def _write_outside(folder: Path, archive: Archive) -> None:
     try:
         folder.mkdir(exist_ok=True)
+        there = {path.name for path in folder.iterdir()}
     except OSError as failure:
         raise ConfigurationError(
-            f"The folder of checkpoints {folder} cannot be made: {failure.strerror}.",
+            f"The folder of checkpoints {folder} cannot be used: {failure.strerror}.",
             remedy="Name another with FAIRLEAD_CHECKPOINTS, on another disk if there is one.",
         ) from failure
-    there = {path.name for path in folder.iterdir()}
     for text in archive.checkpoints():
         size = int(text.split("\n")[1])
         if f"{size:020d}.checkpoint" not in there:

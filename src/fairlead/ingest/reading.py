@@ -44,7 +44,7 @@ class Reader:
 
     async def page(self, ask: Ask) -> ApiPage:
         """A page; one that is too large to be read is asked for in half the size, from then on."""
-        read = page_reader(self.way.ready, self.organization, self._hear)
+        read = page_reader(self.way.ready, self.organization, self._hear, self.way.clock.wall)
         while True:
             fitting = ask._replace(size=min(ask.size, self.size))
             try:
@@ -55,7 +55,7 @@ class Reader:
                 self.size = fitting.size // 2
 
     async def facts(self) -> OrganizationFacts:
-        """What the API says of the organization; a token that may see its events alone is no reason to stop."""
+        """What the API says of the organization; nothing of it is a reason to stop."""
         try:
             return await self._patiently(
                 lambda name: read_organization(self.way.ready, name, self._hear), self.organization

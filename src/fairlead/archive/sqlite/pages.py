@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fairlead.archive.model import Archived, Page, Query, Turn
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
+from fairlead.archive.sqlite.damage import required
 
 _COLUMNS = (
     "organization.uuid, event.position, event.number, event.revision, event.superseded, event.fetched_at, event.tag, "
@@ -61,7 +62,7 @@ class Finder:
             marks = ", ".join("?" * len(part))
             rows = self._connection.execute(f"{_EVENTS} WHERE event.position IN ({marks})", part)
             found = {row[1]: self._archived(row) for row in rows}
-            yield from (found[position] for position in part)
+            yield from (required(found.get(position)) for position in part)
 
     def rising(self, search: Search, bounds: Bounds) -> Iterator[Archived]:
         """The events that a query finds, oldest first, as they are read."""
