@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from fairlead.archive.compression import LEARNING, Codec, codec, learned
 from fairlead.archive.preparation import parts_of, whole
-from fairlead.errors import ArchiveUnusable
+from fairlead.archive.sqlite.damage import damaged, required
 
 _READ = """
 SELECT body.position, body.envelope, body.first_at, first.frame, body.second_at, second.frame FROM body
@@ -68,7 +68,7 @@ class Bodies:
     def at(self, position: int) -> bytes:
         """The bytes of the event at a position."""
         row = self._connection.execute(f"{_READ} WHERE body.position = ?", (position,)).fetchone()
-        return self.read(row[1:])
+        return self.read(required(row)[1:])
 
     def learn(self) -> None:
         """Make a dictionary of the events there are, once there are enough; within a transaction."""
@@ -99,7 +99,7 @@ class Bodies:
 
     def _decompressed(self, frame: object) -> bytes:
         if not isinstance(frame, bytes):
-            raise _damaged()
+            raise damaged()
         try:
             return self._codec.decompressed(frame)
         except ValueError:
@@ -107,15 +107,8 @@ class Bodies:
         try:
             return self._codec.decompressed(frame)
         except ValueError as failure:
-            raise _damaged() from failure
+            raise damaged() from failure
 
     def _read_codec(self) -> Codec:
         rows: Iterable[tuple[bytes]] = self._connection.execute("SELECT data FROM dictionary ORDER BY id")
         return codec([data for (data,) in rows])
-
-
-def _damaged() -> ArchiveUnusable:
-    return ArchiveUnusable(
-        "An event of the archive is damaged and cannot be read.",
-        remedy="Run `fairlead events verify` to see which, and restore a backup.",
-    )

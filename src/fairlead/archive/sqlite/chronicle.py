@@ -6,6 +6,7 @@ import sqlite3
 
 from fairlead.archive.coverage import Slice, Slices, holes, joined
 from fairlead.archive.model import Batch, Gap, OrganizationState
+from fairlead.archive.sqlite.damage import required
 from fairlead.archive.sqlite.rollups import DAY, TOTAL
 from fairlead.errors import ArchiveBusy
 
@@ -41,9 +42,10 @@ class Chronicle:
 
     def state(self, number: int, organization: str) -> OrganizationState:
         """What is known of an organization's events."""
-        retention, tail, deep = self._connection.execute(
+        row = self._connection.execute(
             "SELECT retention_days, tail_read_at, deep_read_at FROM organization WHERE id = ?", (number,)
         ).fetchone()
+        retention, tail, deep = required(row)
         events = self._connection.execute(
             "SELECT coalesce(sum(count), 0) FROM rollup WHERE organization = ? AND grain = ? AND dimension = ?",
             (number, DAY, TOTAL),
@@ -97,16 +99,24 @@ class Chronicle:
         return tuple(Gap(*row) for row in rows)
 
     def record_gaps(self, organization: int, found: tuple[Gap, ...]) -> int:
-        """Keep gaps for ever, and say how many; time that a gap names already gets no second record."""
+        """Keep gaps for ever, and say how many; time that a gap names already gets no second record.
+
+        What goes on where a gap of the same reason ends makes that one longer.
+        """
         made = 0
         for gap in found:
             told = [Slice(each.start or 0, each.end) for each in self.gaps(organization)]
             for hole in holes(told, Slice(gap.start or 0, gap.end)):
-                start = None if gap.start is None and hole.start == 0 else hole.start
-                self._connection.execute(
-                    'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (?, ?, ?, ?, ?)',
-                    (organization, start, hole.end, gap.reason, gap.found_at),
+                longer = self._connection.execute(
+                    'UPDATE gap SET "end" = ? WHERE organization = ? AND "end" = ? AND reason = ?',
+                    (hole.end, organization, hole.start, gap.reason),
                 )
+                if not longer.rowcount:
+                    start = None if gap.start is None and hole.start == 0 else hole.start
+                    self._connection.execute(
+                        'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (?, ?, ?, ?, ?)',
+                        (organization, start, hole.end, gap.reason, gap.found_at),
+                    )
                 made += 1
         return made
 

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from fairlead.archive.merkle import HASH_SIZE, TILE_WIDTH, Frontier, extended, leaf_hash
+from fairlead.archive.sqlite.damage import required
 
 
 class Log:
@@ -65,7 +66,8 @@ class Log:
         chunk, within = divmod(size, TILE_WIDTH)
         kept = b""
         if within:
-            kept = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = ?", (chunk,)).fetchone()[0]
+            row = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = ?", (chunk,)).fetchone()
+            kept = required(row)[0]
         data, width = kept + b"".join(hashes), TILE_WIDTH * HASH_SIZE
         self._connection.executemany(
             "INSERT OR REPLACE INTO leaf VALUES (?, ?)",

@@ -103,7 +103,7 @@ class Finder:
         marks = ", ".join("?" * len(positions))
         rows = self._connection.execute(f"{_EVENTS} WHERE event.position IN ({marks})", positions)
         found = {row[1]: row for row in rows}
-        return [found[position] for position in positions]
+        return [required(found.get(position)) for position in positions]
 
     def _archived(self, row: _Row) -> Archived:
         organization, position, number, revision, superseded, fetched_at, tag, *body = row

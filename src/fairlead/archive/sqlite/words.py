@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from fairlead.archive.sqlite.damage import required
+
 _MOST_REMEMBERED = 200_000
 
 
@@ -37,7 +39,7 @@ class Words:
             return None
         if number not in self._texts:
             row = self._connection.execute("SELECT text FROM word WHERE id = ?", (number,)).fetchone()
-            self._remember(number, row[0])
+            self._remember(number, required(row)[0])
         return self._texts[number]
 
     def forget(self) -> None:
