@@ -217,7 +217,7 @@ async def test_half_a_write_ahead_log_is_as_if_the_last_writes_never_were(tmp_pa
         history = stage.history()
         assert len(log) > 100_000
         sizes = set()
-        for cut in range(7, len(log), len(log) // 12):
+        for cut in (*range(7, len(log), len(log) // 12), len(log)):
             torn = tmp_path / f"{cut}.db"
             shutil.copy(tmp_path / "a.db", torn)
             (tmp_path / f"{torn.name}-wal").write_bytes(
@@ -233,7 +233,7 @@ async def test_half_a_write_ahead_log_is_as_if_the_last_writes_never_were(tmp_pa
             for span in state.covered:
                 assert within(history, span).items() <= found.items()
             sizes.add(len(found))
-        assert len(sizes) > 2
+        assert {0, len(history)} <= sizes
 
 
 async def test_an_archive_that_is_removed_while_a_run_goes_on_is_told(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ async def test_checkpoints_that_cannot_be_written_are_made_up_for(tmp_path: Path
         assert "The folder of checkpoints" in str(summary.unsigned)
         folder.unlink()
         assert (await stage.run()).unsigned is None
-        assert [path.name for path in folder.iterdir()] == [f"{600:020d}.checkpoint"]
+        assert [path.name for path in folder.glob("*.checkpoint")] == [f"{600:020d}.checkpoint"]
 
 
 def test_a_checkpoint_that_cannot_be_written_is_told_by_the_command(kept: tuple[Path, str], copy: Path) -> None:
