@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.model import Archived, Page, Query, Turn
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
+from fairlead.archive.sqlite.damage import required
 
 _COLUMNS = (
     "organization.uuid, event.position, event.number, event.revision, event.superseded, event.fetched_at, event.tag, "
