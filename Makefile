@@ -8,10 +8,10 @@ ENGINE ?= docker
 SOURCES := src tests bench .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench torture sbom image lock clean
+.PHONY: help setup serve test check format bench bench-archive torture sbom image lock clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.runtime ## Install Fairlead into .venv
 
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## Rewrite the code in the one format
 
 bench: $(VENV)/.bench ## Measure Fairlead beside its peers, in one run
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-archive: $(VENV)/.runtime ## Measure the archive at ten million events: an hour, 7 GB
+	@$(BIN)/python -m bench.archive $(ARGS)
 
 torture: $(VENV)/.dev ## Kill `events sync` a thousand times, and look what is left (ARGS="--kills 100")
 	@$(BIN)/python tests/torture.py $(ARGS)

@@ -1,10 +1,12 @@
-"""Writes reports into docs/performance.md, each between its own two markers."""
+"""Writes reports into documents, each between its own two markers."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
+_DOCS = Path(__file__).resolve().parent.parent / "docs"
+DOCUMENT = _DOCS / "performance.md"
+ARCHIVE_DOCUMENT = _DOCS / "archive-performance.md"
 
 
 def with_report(text: str, block: str, report: str) -> str:
@@ -13,10 +15,10 @@ def with_report(text: str, block: str, report: str) -> str:
     before, begin, rest = text.partition(opening)
     _, end, after = rest.partition(closing)
     if not begin or not end:
-        raise ValueError(f"{DOCUMENT.name} lacks the markers {opening} and {closing}")
+        raise ValueError(f"the document lacks the markers {opening} and {closing}")
     return f"{before}{opening}\n{report}\n{closing}{after}"
 
 
-def write(block: str, report: str) -> None:
-    """Replace one generated block of the document."""
-    DOCUMENT.write_text(with_report(DOCUMENT.read_text(), block, report))
+def write(block: str, report: str, document: Path = DOCUMENT) -> None:
+    """Replace one generated block of a document."""
+    document.write_text(with_report(document.read_text(), block, report))

@@ -40,11 +40,10 @@ def this_machine() -> Machine:
     cores = sorted(os.sched_getaffinity(0))
     if len(cores) < 2:
         raise CannotMeasure("The bench needs two cores: one for the gateway, one for the load and the upstream.")
-    description = f"{_processor()}, {len(cores)} cores, Linux {platform.release()}"
     return Machine(
         gateway_core=cores[0],
         load_core=cores[1],
-        description=description,
+        description=hardware(),
         versions=_versions(),
     )
 
@@ -71,6 +70,11 @@ def share_of_others(before: CpuSeconds, after: CpuSeconds) -> float:
     """The part of the machine's time that other programs took in between, or that its host withheld."""
     others = (after.used - before.used) - (after.ours - before.ours)
     return max(0.0, others / (after.all - before.all))
+
+
+def hardware() -> str:
+    """The processor, the cores and the system."""
+    return f"{_processor()}, {len(os.sched_getaffinity(0))} cores, Linux {platform.release()}"
 
 
 def _processor() -> str:

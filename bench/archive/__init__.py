@@ -1,0 +1,1 @@
+"""Measures the embedded archive at a size: `python -m bench.archive`."""
