@@ -117,7 +117,7 @@ async def steps_of(upstream: Upstream, window: Slice, size: int) -> list[Found]:
     return [found async for found in walk(upstream.read, window, size)]
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     events=histories(),
     boundary=st.sampled_from(["exact", "exclusive", "inclusive"]),

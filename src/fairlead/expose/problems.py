@@ -125,8 +125,9 @@ _UPSTREAM_STATUS_KEPT = range(400, 500)
 
 
 def problem_kind(error: FairleadError) -> ProblemKind:
-    """The kind of an error; `internal` for one the table does not name."""
-    return _TABLE.get(type(error), _INTERNAL)
+    """The kind of an error, or of what it is a kind of; `internal` for one the table does not name."""
+    kinds = (_TABLE[each] for each in type(error).__mro__ if each in _TABLE)
+    return next(kinds, _INTERNAL)
 
 
 def problem_status(error: FairleadError) -> int:
