@@ -12,7 +12,8 @@ MOST_TEXT = 65_536
 """Characters of an event that are searched; what lies beyond is kept and not found by words."""
 
 _UUID = re.compile(r"\b([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})\b", re.IGNORECASE)
-_WORD = re.compile(r"[^\W_]+")
+# Letters of New Tai Lue and Vedic signs are none to SQLite, which would refuse a word that has one inside.
+_WORD = re.compile(r"[^\W_\u19b0-\u19c0\u19c8\u19c9\u1cf2\u1cf3]+")
 
 
 def searchable(event: Event) -> str:
@@ -35,6 +36,15 @@ def words_of(text: str) -> tuple[tuple[str, bool], ...]:
     """The words a person looks for, in lower case, and whether each is only the beginning of one (`nginx*`)."""
     joined = _joined_ids(text)
     return tuple((found[0].lower(), joined[found.end() : found.end() + 1] == "*") for found in _WORD.finditer(joined))
+
+
+def storable(text: str) -> bool:
+    """Whether a database takes a text: it has no half of a surrogate pair, which a command line may bring."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _joined_ids(text: str) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 
-from fairlead.archive.compression import LEARNING, Codec, codec, learned
-from fairlead.archive.preparation import parts_of, whole
-from fairlead.errors import ArchiveUnusable
+from fairlead.archive.compression import LEARNING
+from fairlead.archive.frames import Frames
+from fairlead.archive.preparation import parts_of
 
 _READ = """
 SELECT body.position, body.envelope, body.first_at, first.frame, body.second_at, second.frame FROM body
@@ -28,7 +28,7 @@ class Bodies:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._codec = self._read_codec()
+        self._frames = Frames(self._dictionaries)
 
     def write(self, position: int, raw: bytes) -> None:
         """Store an event's bytes; within a transaction."""
@@ -38,18 +38,12 @@ class Bodies:
             places += [at, self._content(literal)]
         places += [None] * (4 - len(places))
         self._connection.execute(
-            "INSERT INTO body VALUES (?, ?, ?, ?, ?, ?)", (position, self._codec.compressed(envelope), *places)
+            "INSERT INTO body VALUES (?, ?, ?, ?, ?, ?)", (position, self._frames.compressed(envelope), *places)
         )
 
     def read(self, row: Sequence[object]) -> bytes:
         """The bytes of an event whose row has BODY_COLUMNS; raises ArchiveUnusable for damaged ones."""
-        envelope, first_at, first, second_at, second = row
-        cuts = []
-        if first_at is not None:
-            cuts.append((first_at, self._decompressed(first)))
-        if second_at is not None:
-            cuts.append((second_at, self._decompressed(second)))
-        return whole(self._decompressed(envelope), tuple(cuts))  # type: ignore[arg-type]
+        return self._frames.body(row)
 
     def at(self, position: int) -> bytes:
         """The bytes of the event at a position."""
@@ -58,50 +52,30 @@ class Bodies:
 
     def learn(self) -> None:
         """Make a dictionary of the events there are, once there are enough; within a transaction."""
-        if len(self._codec.decompressors) > 1:
+        if self._frames.has_learned:
             return
         rows = self._connection.execute(f"{_READ} ORDER BY body.position DESC LIMIT ?", (LEARNING,))
-        found = learned([self._decompressed(row[1]) for row in rows])
+        found = self._frames.dictionary([row[1] for row in rows])
         if found is not None:
             self._connection.execute("INSERT INTO dictionary (data) VALUES (?)", (found,))
-            self._codec = self._read_codec()
+            self._frames.again()
 
     def again(self) -> None:
         """Read the dictionaries again, because a transaction that made one was undone."""
-        self._codec = self._read_codec()
+        self._frames.again()
 
     def _content(self, literal: bytes) -> int:
         """The number of a content, stored now unless it is there already."""
         fingerprint = int.from_bytes(sha256(literal).digest()[:8], "big", signed=True)
         rows = self._connection.execute("SELECT id, frame FROM content WHERE fingerprint = ?", (fingerprint,))
         for number, frame in rows:
-            if self._decompressed(frame) == literal:
+            if self._frames.decompressed(frame) == literal:
                 return int(number)
         made = self._connection.execute(
-            "INSERT INTO content (fingerprint, frame) VALUES (?, ?)", (fingerprint, self._codec.compressed(literal))
+            "INSERT INTO content (fingerprint, frame) VALUES (?, ?)", (fingerprint, self._frames.compressed(literal))
         ).lastrowid
         assert made is not None
         return made
 
-    def _decompressed(self, frame: object) -> bytes:
-        if not isinstance(frame, bytes):
-            raise _damaged()
-        try:
-            return self._codec.decompressed(frame)
-        except ValueError:
-            self._codec = self._read_codec()  # Another process may have learned.
-        try:
-            return self._codec.decompressed(frame)
-        except ValueError as failure:
-            raise _damaged() from failure
-
-    def _read_codec(self) -> Codec:
-        rows: Iterable[tuple[bytes]] = self._connection.execute("SELECT data FROM dictionary ORDER BY id")
-        return codec([data for (data,) in rows])
-
-
-def _damaged() -> ArchiveUnusable:
-    return ArchiveUnusable(
-        "An event of the archive is damaged and cannot be read.",
-        remedy="Run `fairlead events verify` to see which, and restore a backup.",
-    )
+    def _dictionaries(self) -> list[bytes]:
+        return [data for (data,) in self._connection.execute("SELECT data FROM dictionary ORDER BY id")]

@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from typing import NamedTuple
 
 from fairlead.archive.model import DIMENSIONS, Bucket, Count, Dimension, Statistics, Tally
-from fairlead.archive.sqlite.pages import Bounds, Search, bounds_of
-from fairlead.archive.sqlite.rollups import DAY, HOUR, TOTAL
+from fairlead.archive.positions import Bounds, bounds_of
+from fairlead.archive.rollups import (
+    DAY,
+    HOUR,
+    TOTAL,
+    Stretch,
+    buckets_of,
+    grains_of,
+    grains_within,
+    grid_of,
+    most_frequent,
+    stretches,
+)
+from fairlead.archive.sqlite.pages import Search
 from fairlead.archive.sqlite.words import Words
-
-
-class Stretch(NamedTuple):
-    """Time that is counted from one source: the rollups of a grain, or the events themselves (0)."""
-
-    grain: int
-    bounds: Bounds
-
-
-def stretches(bounds: Bounds, grains: tuple[int, ...]) -> list[Stretch]:
-    """The bounds cut so that as much as possible is whole days or hours; grains from the widest to the narrowest."""
-    if bounds.low >= bounds.high:
-        return []
-    if not grains:
-        return [Stretch(0, bounds)]
-    grain, finer = grains[0], grains[1:]
-    first, last = -(-bounds.low // grain) * grain, bounds.high // grain * grain
-    if first >= last:
-        return stretches(bounds, finer)
-    return [
-        *stretches(Bounds(bounds.low, first), finer),
-        Stretch(grain, Bounds(first, last)),
-        *stretches(Bounds(last, bounds.high), finer),
-    ]
 
 
 class Counting:
@@ -68,22 +55,22 @@ class Counting:
             found.update(dict(self._matching(search, f"event.{dimension}", bounds)))
         else:
             number = DIMENSIONS.index(dimension) + 1
-            grains = (DAY,) if dimension == "target_id" else (DAY, HOUR)
-            for stretch in stretches(bounds, grains):
+            for stretch in stretches(bounds, grains_of(dimension)):
                 found.update(dict(self._summed(search.organization, number, dimension, stretch)))
-        return tuple(Count(self._words.text_of(word), number) for word, number in found.most_common(most))
+        return tuple(Count(self._words.text_of(word), number) for word, number in most_frequent(found, most))
 
     def _buckets(self, search: Search, bounds: Bounds, tally: Tally) -> tuple[Bucket, ...]:
-        place = f"({{}} - {tally.origin}) / {tally.width}"
+        grid = grid_of(tally)
+        # Division goes towards zero, buckets go down.
+        place = f"({{0}} - {grid.shift}) / {grid.width} - ({{0}} < {grid.shift})"
         found: Counter[int] = Counter()
         if search.expression:
             found.update(dict(self._matching(search, place.format("event.position"), bounds)))
         else:
-            grains = tuple(g for g in (DAY, HOUR) if tally.width % g == 0 and tally.origin % g == 0)
-            for stretch in stretches(bounds, grains):
+            for stretch in stretches(bounds, grains_within(tally)):
                 column = place.format("start" if stretch.grain else "position")
                 found.update(dict(self._summed(search.organization, TOTAL, column, stretch, grouped=column)))
-        return tuple(Bucket(tally.origin + tally.width * place, found[place]) for place in sorted(found))
+        return buckets_of(found, grid)
 
     def _summed(
         self, organization: int, dimension: int, column: str, stretch: Stretch, *, grouped: str = ""

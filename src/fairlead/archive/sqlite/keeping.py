@@ -7,24 +7,18 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from fairlead.archive.events import name_of, read_event
+from fairlead.archive.keeping import Owner, Written
 from fairlead.archive.model import Kept, Prepared
+from fairlead.archive.positions import free_position
 from fairlead.archive.preparation import LeafHead, leaf_data
-from fairlead.archive.sqlite import rollups
+from fairlead.archive.rollups import Cells, count
 from fairlead.archive.sqlite.bodies import Bodies
 from fairlead.archive.sqlite.facets import facets
+from fairlead.archive.sqlite.rollups import write
 from fairlead.archive.sqlite.words import Words
 
 _INSERT = f"INSERT INTO event VALUES ({', '.join('?' * 16)})"
 _VALUES = "event_type, target_type, sub_target_type, origin, triggered_by, target_id, project_id, environment_id"
-_HIGHEST = (1 << 63) - 1
-
-
-class Owner(NamedTuple):
-    """Whose events are written, and when they were read."""
-
-    number: int
-    uuid: str
-    fetched_at: int
 
 
 class Earlier(NamedTuple):
@@ -33,13 +27,6 @@ class Earlier(NamedTuple):
     tag: bytes
     position: int
     revision: int
-
-
-class Written(NamedTuple):
-    """What became of events, and the data of the log's new leaves, in the order of their numbers."""
-
-    kept: Kept
-    leaves: list[bytes]
 
 
 class Shelf:
@@ -52,7 +39,7 @@ class Shelf:
 
     def write(self, owner: Owner, events: Iterable[Prepared], size: int) -> Written:
         """Store those of the events that are new; the first of them gets the number `size`."""
-        cells: rollups.Cells = rollups.Cells()
+        cells: Cells = Cells()
         leaves: list[bytes] = []
         known = revisions = 0
         # The full-text index wants its rows in rising order.
@@ -64,14 +51,14 @@ class Shelf:
             latest = max(earlier, key=_revision, default=None)
             revision = latest.revision + 1 if latest else 0
             revisions += revision > 0
-            position = self._free_position(prepared.nanos)
+            position = free_position(prepared.nanos, self._is_taken)
             number = size + len(leaves)
             self._insert(owner, prepared, (position, number, revision), cells)
             if latest:
                 self._supersede(latest.position, cells)
             head = LeafHead(number, owner.uuid, prepared.id, revision, owner.fetched_at)
             leaves.append(leaf_data(head, prepared.raw))
-        rollups.write(self._connection, owner.number, cells)
+        write(self._connection, owner.number, cells)
         return Written(Kept(new=len(leaves) - revisions, revisions=revisions, known=known), leaves)
 
     def forget(self) -> None:
@@ -92,16 +79,11 @@ class Shelf:
         # Two ids may share 64 bits, though hardly ever do.
         return [each for each in found if name_of(read_event(self.bodies.at(each.position)), each.tag) == prepared.id]
 
-    def _free_position(self, nanos: int) -> int:
-        """The first nanosecond from here on that no event has."""
-        position = nanos
-        while self._connection.execute("SELECT 1 FROM event WHERE position = ?", (position,)).fetchone():
-            position += 1
-        if position > _HIGHEST:
-            return self._free_position(_HIGHEST - 1_000_000)
-        return position
+    def _is_taken(self, position: int) -> bool:
+        found = self._connection.execute("SELECT 1 FROM event WHERE position = ?", (position,)).fetchone()
+        return found is not None
 
-    def _insert(self, owner: Owner, prepared: Prepared, place: tuple[int, int, int], cells: rollups.Cells) -> None:
+    def _insert(self, owner: Owner, prepared: Prepared, place: tuple[int, int, int], cells: Cells) -> None:
         position, number, revision = place
         words = self.words.numbers_for(prepared.values)
         numbers = [words[value] for value in prepared.values]
@@ -116,13 +98,13 @@ class Shelf:
             "INSERT INTO search (rowid, facets, text) VALUES (?, ?, ?)",
             (position, facets(owner.number, numbers), prepared.text),
         )
-        rollups.count(cells, position, numbers)
+        count(cells, position, numbers)
 
-    def _supersede(self, position: int, cells: rollups.Cells) -> None:
+    def _supersede(self, position: int, cells: Cells) -> None:
         """Let a later revision take the place of the one at a position; it stays, and is no longer counted."""
         self._connection.execute("UPDATE event SET superseded = 1 WHERE position = ?", (position,))
         numbers = self._connection.execute(f"SELECT {_VALUES} FROM event WHERE position = ?", (position,)).fetchone()
-        rollups.count(cells, position, numbers, -1)
+        count(cells, position, numbers, -1)
 
 
 def _nanos(prepared: Prepared) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from fairlead.archive.text import storable
+
 _MOST_REMEMBERED = 200_000
 
 
@@ -23,6 +25,8 @@ class Words:
         known = self._numbers.get(text)
         if known is not None:
             return known
+        if not storable(text):
+            return None
         row = self._connection.execute("SELECT id FROM word WHERE text = ?", (text,)).fetchone()
         return None if row is None else self._remember(row[0], text)
 
