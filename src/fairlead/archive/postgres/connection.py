@@ -17,13 +17,12 @@ Connection: TypeAlias = psycopg.Connection[TupleRow]
 
 _SESSION = {
     "search_path": SCHEMA,
-    "lock_timeout": "10s",
-    "idle_in_transaction_session_timeout": "60s",
     # Every query is put together for its values: plans for any values would miss the index that fits these.
     "plan_cache_mode": "force_custom_plan",
     "jit": "off",
 }
-_READING = {"statement_timeout": "300s"}
+# Every wait has an end; a shorter one that the URL or the database sets (`?options=-c…`) is kept.
+_WAITS = {"lock_timeout": "10s", "idle_in_transaction_session_timeout": "60s", "statement_timeout": "300s"}
 
 
 class NoArchive(ArchiveUnusable):
@@ -33,7 +32,7 @@ class NoArchive(ArchiveUnusable):
 def open_writer(address: Address) -> Connection:
     """A connection that may change the archive, which is made when there is none; raises ArchiveError."""
     with told(address):
-        connection = _connect(address, _SESSION)
+        connection = _connect(address)
         try:
             # What a run reported as kept survives a crash, whatever the server's own setting is.
             connection.execute(
@@ -52,7 +51,7 @@ def open_writer(address: Address) -> Connection:
 def open_reader(address: Address) -> Connection:
     """A connection that reads, each transaction of one moment; raises NoArchive when there is nothing to read."""
     with told(address):
-        connection = _connect(address, _SESSION | _READING)
+        connection = _connect(address)
         try:
             connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
             connection.read_only = True
@@ -63,13 +62,20 @@ def open_reader(address: Address) -> Connection:
         return connection
 
 
-def _connect(address: Address, session: dict[str, str]) -> Connection:
+def _connect(address: Address) -> Connection:
     # The driver's own warnings, about rollbacks that came too late, go nowhere: what failed is told by us.
     logging.getLogger("psycopg").addHandler(logging.NullHandler())
     connection = psycopg.connect(address.conninfo.reveal(), autocommit=True)
     try:
-        settings = ", ".join(["set_config(%s, %s, false)"] * len(session))
-        connection.execute(f"SELECT {settings}", [part for pair in session.items() for part in pair])
+        connection.execute(
+            "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS given (name, value)",
+            (list(_SESSION), list(_SESSION.values())),
+        )
+        connection.execute(
+            "SELECT set_config(name, value, false) FROM unnest(%s::text[], %s::text[]) AS wait (name, value) "
+            "WHERE current_setting(name) = '0'",
+            (list(_WAITS), list(_WAITS.values())),
+        )
     except BaseException:
         connection.close()
         raise

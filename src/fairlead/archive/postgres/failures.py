@@ -69,9 +69,8 @@ def told(address: Address) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as failure:
-        error = _error(failure, address)
-        # A traceback would show what the driver said, and so perhaps an event.
-        raise error from None
+        # What the server says may quote an event; what only the driver says does not.
+        raise _error(failure, address) from (None if failure.sqlstate else failure)
 
 
 def _error(failure: psycopg.Error, address: Address) -> ArchiveError:
@@ -79,7 +78,9 @@ def _error(failure: psycopg.Error, address: Address) -> ArchiveError:
     said = failure.diag.message_primary or str(failure).split("DETAIL:")[0].strip()
     detail = address.without_secrets(f"{failure.sqlstate or type(failure).__name__}: {said}")
     if failure.sqlstate is None:
-        return _connecting(detail, address)
+        if isinstance(failure, psycopg.OperationalError):
+            return _connecting(detail, address)
+        return ArchiveUnusable(_sentence(address, ""), detail=detail)
     for reason in _BUSY:
         if failure.sqlstate.startswith(reason.found):
             return ArchiveBusy(_sentence(address, reason.said), detail=detail, remedy=reason.remedy)

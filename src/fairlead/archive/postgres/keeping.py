@@ -123,6 +123,8 @@ class Shelf:
     def _add(self, organization: int, cells: Cells) -> None:
         """Add counts to those of the archive."""
         rows = [(*cell, number) for cell, number in changed(cells)]
+        if not rows:
+            return
         self._connection.execute(
             "INSERT INTO rollup "
             "SELECT %s, * FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::int[], %s::bigint[]) "

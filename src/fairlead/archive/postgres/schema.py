@@ -96,9 +96,9 @@ def migrate(connection: psycopg.Connection[TupleRow]) -> None:
 
 def version_of(connection: psycopg.Connection[TupleRow]) -> int:
     """The version an archive is at; 0 for a database without one."""
-    # A schema that nobody may look into says so; one that is absent says nothing.
-    row = connection.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.migration",)).fetchone()
-    if row is None or row[0] is None:
+    # The catalogue itself is asked: within a transaction, `to_regclass` does not see what others made meanwhile.
+    there = "SELECT 1 FROM pg_tables WHERE schemaname = %s AND tablename = 'migration'"
+    if connection.execute(there, (SCHEMA,)).fetchone() is None:
         return 0
     found = connection.execute(f"SELECT coalesce(max(number), 0) FROM {SCHEMA}.migration").fetchone()
     return int(found[0]) if found else 0
@@ -115,8 +115,7 @@ def require_known(version: int) -> None:
 
 def _make_schema(connection: psycopg.Connection[TupleRow]) -> None:
     # IF NOT EXISTS would ask for the right to create one that exists.
-    row = connection.execute("SELECT to_regnamespace(%s)", (SCHEMA,)).fetchone()
-    if row is None or row[0] is None:
+    if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = %s", (SCHEMA,)).fetchone() is None:
         connection.execute(f"CREATE SCHEMA {SCHEMA}")
     connection.execute(
         f"CREATE TABLE {SCHEMA}.migration (number integer PRIMARY KEY, made_at timestamptz NOT NULL DEFAULT now())"
