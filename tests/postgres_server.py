@@ -19,7 +19,10 @@ import pytest
 
 PASSWORD = "rather secret/@:%"
 _NOBODY = 65_534
-_STATE = "fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB", "autovacuum=off"
+_STATE = (
+    "fsync=off", "full_page_writes=off", "max_connections=60", "shared_buffers=32MB", "autovacuum=off",
+    "dynamic_shared_memory_type=mmap",  # which leaves nothing behind, however it is stopped
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
