@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import pytest
 
@@ -45,13 +46,16 @@ def test_other_bytes_for_an_id_are_a_revision_and_the_first_ones_stay(archive: A
 
 def test_an_id_of_another_organization_is_another_event(archive: Archive) -> None:
     """Organizations share an archive and nothing else."""
-    keep(archive, raw("a", T))
-    assert keep(archive, raw("a", T, origin="API"), organization=OTHER) == Kept(new=1)
+    keep(archive, raw("a", T, target_name="nginx"))
+    assert keep(archive, raw("a", T, target_name="nginx", origin="API"), organization=OTHER) == Kept(new=1)
     assert [each.organization for each in archive.revisions("a")] == [ORGANIZATION, OTHER]
     assert [len(found(archive, organization=each)) for each in (ORGANIZATION, OTHER, "x", "\ud800", "a\0b")] == [
         1, 1, 0, 0, 0,
     ]  # fmt: skip
     assert archive.organizations() == (ORGANIZATION, OTHER)
+    for text, organization in product(("nginx", "ngin*"), (ORGANIZATION, OTHER)):
+        assert [each.organization for each in found(archive, organization=organization, text=text)] == [organization]
+        assert archive.statistics(Query(organization=organization, text=text), Tally()).total == 1
 
 
 def test_events_without_an_id_are_told_apart_by_their_bytes(archive: Archive) -> None:
