@@ -8,7 +8,7 @@ ENGINE ?= docker
 SOURCES := src tests bench .ci
 
 .DEFAULT_GOAL := help
-.PHONY: help setup serve test check format bench sbom image lock clean
+.PHONY: help setup serve test check format bench torture sbom image lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ format: $(VENV)/.dev ## Rewrite the code in the one format
 
 bench: $(VENV)/.bench ## Measure Fairlead beside its peers, in one run
 	@$(BIN)/python -m bench $(ARGS)
+
+torture: $(VENV)/.dev ## Kill `events sync` a thousand times, and look what is left (ARGS="--kills 100")
+	@$(BIN)/python tests/torture.py $(ARGS)
 
 sbom: $(VENV)/.dev ## Write what the lock installs to dist/sbom.json (CycloneDX)
 	@sh .ci/sbom requirements/runtime.txt dist/sbom.json

@@ -138,6 +138,24 @@ def test_filters_find_in_the_archive_what_they_find_upstream(archived: serving.G
     assert ids(found) == fitting
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"targetType": "JOB", "targetLevelToFetch": "PROJECT"},
+        {"targetLevelToFetch": "ENVIRONMENT"},
+        {"eventType": "DELETE", "origin": "API"},
+    ],
+)
+def test_targets_are_those_that_the_upstream_names(archived: serving.Gateway, query: dict[str, str]) -> None:
+    """What has events, by the name it had last, in the upstream's order."""
+    window = {"fromTimestamp": LONG_AGO, "toTimestamp": covered_until()}
+    found = get(archived.route("targets"), **window, **query)
+    assert found.headers["x-fairlead-source"] == "archive"
+    with serving.gateway(sandbox=SandboxOptions(now=serving.NOW, events=EVENTS, rate_limit=0)) as plain:
+        assert found.value == get(plain.route("targets"), **window, **query).value
+
+
 def test_what_the_upstream_has_forgotten_is_still_answered(place: Place) -> None:
     """A client that asks for events beyond the retention gets them, though the API has none any more."""
     window = {"fromTimestamp": LONG_AGO, "toTimestamp": str(int(serving.NOW) - DAY), "pageSize": 100}

@@ -44,6 +44,19 @@ def test_a_gap_is_recorded_once_and_for_ever(archive: Archive) -> None:
     assert len(archive.state(ORGANIZATION).gaps) == 4
 
 
+def test_a_gap_that_goes_on_is_one_gap(archive: Archive) -> None:
+    """An outage of days is one record, not one for every run that met it; another reason is another gap."""
+    assert (
+        archive.keep(batch(gaps=[Gap(None, 20, "upstream-refused", 1), Gap(20, 30, "upstream-refused", 2)])).gaps == 2
+    )
+    assert archive.keep(batch(gaps=[Gap(25, 40, "upstream-refused", 3), Gap(40, 50, "not-read-in-time", 4)])).gaps == 2
+    assert archive.keep(batch(gaps=[Gap(40, 60, "upstream-refused", 5)], organization=OTHER)).gaps == 1
+    assert archive.state(ORGANIZATION).gaps == (
+        Gap(None, 40, "upstream-refused", 1),
+        Gap(40, 50, "not-read-in-time", 4),
+    )
+
+
 def test_a_batch_says_what_is_known_of_its_organization(archive: Archive) -> None:
     """What it does not say stays as it was."""
     archive.keep(batch(raw("a", T), raw("b", T + 5), retention_days=30.5, tail_read_at=7))

@@ -72,7 +72,7 @@ def test_every_rule_is_documented() -> None:
 
 def test_every_setting_is_documented() -> None:
     """A variable that is read has a line in docs/settings.md."""
-    sources = [ROOT / "src/fairlead/settings.py", *(ROOT / "src/fairlead/cli").glob("*.py")]
+    sources = [ROOT / "src/fairlead/settings.py", *(ROOT / "src/fairlead/cli").rglob("*.py")]
     read = {name for file in sources for name in re.findall(r"FAIRLEAD_[A-Z_]+", file.read_text())}
     documented = set(re.findall(r"FAIRLEAD_[A-Z_]+", (ROOT / "docs/settings.md").read_text()))
     assert read == documented

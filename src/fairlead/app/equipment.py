@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -28,13 +28,18 @@ from fairlead.telemetry.registry import open_metrics
 from fairlead.telemetry.requests import request_ids
 from fairlead.telemetry.tracing import configure_tracing, traced_call
 from fairlead.trail.answering import trail_call
-from fairlead.trail.events import EVENTS_PATH, archive_first
+from fairlead.trail.events import EVENTS_PATH, events_asked
+from fairlead.trail.first import Read, archive_first
+from fairlead.trail.targets import TARGETS_PATH, targets_asked
 from fairlead.upstream.auth import Credential
 from fairlead.upstream.calls import UpstreamCalls, upstream_calls
 from fairlead.upstream.client import UpstreamClient, open_client
 from fairlead.upstream.clock import Clock
 from fairlead.upstream.request import Call
 from fairlead.upstream.traced import traced, within_span
+
+# The operations of the upstream that an archive answers as well.
+_FROM_ARCHIVE: Mapping[str, Read] = {EVENTS_PATH: events_asked, TARGETS_PATH: targets_asked}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +112,8 @@ class Equipment:
         return trail_call(self.archive, time.time)
 
     def _from_archive(self, operation: Operation, call: Call, archive: Archive) -> Call:
-        is_events = operation.call.method == "GET" and operation.call.path.text == EVENTS_PATH
-        return archive_first(archive, call, time.time) if is_events else call
+        read = _FROM_ARCHIVE.get(operation.call.path.text) if operation.call.method == "GET" else None
+        return call if read is None else archive_first(archive, call, read, time.time)
 
     def _calls_of(self, upstream: Upstream, base: str, credential: Credential) -> UpstreamCalls:
         key = (upstream.namespace, base, credential)

@@ -23,7 +23,7 @@ from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
 from fairlead.engine.execute import Runnable
-from fairlead.errors import ConfigurationError
+from fairlead.errors import FairleadError
 from fairlead.ingest.allowance import Allowance
 from fairlead.ingest.api import list_organizations
 from fairlead.ingest.attesting import Attester, attest
@@ -91,13 +91,19 @@ class Syncing:
         return self.named or await list_organizations(self.way.ready)
 
     async def run(self, wish: Wish, report: Report) -> Summary:
-        """Sync one organization, and sign what the log has become."""
+        """Sync one organization, and sign what the log has become; that this failed is told by the summary."""
         try:
-            return await self.read(wish, report)
-        finally:
-            # What a run that failed has kept is signed as well.
-            with contextlib.suppress(ConfigurationError):
+            summary = await self.read(wish, report)
+        except BaseException:
+            # What a run that failed has kept is signed as well; why it failed is what is told.
+            with contextlib.suppress(FairleadError):
                 await self.sign()
+            raise
+        try:
+            await self.sign()
+        except FairleadError as failure:
+            return replace(summary, unsigned=failure)
+        return summary
 
     async def read(self, wish: Wish, report: Report) -> Summary:
         """Sync one organization, and leave what the log has become unsigned."""
@@ -165,10 +171,10 @@ def target_of(archive: Archive, key: ArchiveKey, *, keep_secrets: bool) -> Targe
 
 
 def _served(options: SyncOptions) -> ServeOptions:
-    """The operations as syncing calls them: never from a cache."""
+    """The operations as syncing calls them: never from a cache, and repeated only where requests are counted."""
     return ServeOptions(
         plans=options.plans,
-        settings=replace(options.settings, cache_ttl=0.0),
+        settings=replace(options.settings, cache_ttl=0.0, retries=0),
         upstream=options.upstream,
         sandbox=archived_sandbox() if options.sandbox else None,
         sandbox_url=options.sandbox_url,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fairlead.archive.compression import Codec, codec, learned
+from fairlead.archive.damage import damaged
 from fairlead.archive.preparation import whole
-from fairlead.errors import ArchiveUnusable
 
 
 class Frames:
@@ -32,7 +32,7 @@ class Frames:
     def decompressed(self, frame: object) -> bytes:
         """What was compressed; raises ArchiveUnusable when it is damaged."""
         if not isinstance(frame, bytes):
-            raise _damaged()
+            raise damaged()
         try:
             return self._codec.decompressed(frame)
         except ValueError:
@@ -40,7 +40,7 @@ class Frames:
         try:
             return self._codec.decompressed(frame)
         except ValueError as failure:
-            raise _damaged() from failure
+            raise damaged() from failure
 
     def body(self, row: Sequence[object]) -> bytes:
         """An event's bytes from its stored parts: the envelope, then twice an offset and what stood there."""
@@ -52,10 +52,3 @@ class Frames:
     def dictionary(self, envelopes: Sequence[object]) -> bytes | None:
         """A dictionary learned from stored envelopes; None when there is too little in them."""
         return learned([self.decompressed(frame) for frame in envelopes])
-
-
-def _damaged() -> ArchiveUnusable:
-    return ArchiveUnusable(
-        "An event of the archive is damaged and cannot be read.",
-        remedy="Run `fairlead events verify` to see which, and restore a backup.",
-    )

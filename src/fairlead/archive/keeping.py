@@ -26,7 +26,7 @@ class Written(NamedTuple):
 
 
 def unrecorded(known: Iterable[Gap], found: Iterable[Gap]) -> list[Gap]:
-    """What of the gaps found is to be recorded: time that a gap names already gets no second record."""
+    """What of the gaps found is to be recorded: time that a gap names already is left out."""
     told = [Slice(gap.start or 0, gap.end) for gap in known]
     made: list[Gap] = []
     for gap in found:

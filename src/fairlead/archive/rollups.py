@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.contract import NANOS_PER_SECOND
+from fairlead.archive.damage import incomplete
 from fairlead.archive.model import DIMENSIONS, Bucket, Count, Dimension, Tally
 from fairlead.archive.positions import Bounds
 
@@ -127,5 +128,7 @@ def most_frequent(found: Counter[int], most: int, texts: Texts) -> tuple[Count, 
     least = leading[-1][1] if leading else 0
     candidates = {word: number for word, number in present.items() if number >= least}
     values = texts(candidates)
+    if candidates.keys() - values.keys():
+        raise incomplete()
     counts = [Count(values[word], number) for word, number in candidates.items()]
     return tuple(sorted(counts, key=lambda count: (-count.events, count.value or ""))[:most])

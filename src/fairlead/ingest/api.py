@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
 from fairlead.engine.execute import Result, Runnable, execute, read_result
-from fairlead.errors import UpstreamInvalid
+from fairlead.errors import UpstreamInvalid, UpstreamRejected
 from fairlead.spec.source import JsonValue
-from fairlead.upstream.request import UpstreamRequest
+from fairlead.upstream.request import UpstreamRequest, UpstreamResponse
 
 
 class Ask(NamedTuple):
@@ -38,11 +39,15 @@ class ApiPage(NamedTuple):
 
 
 class OrganizationFacts(NamedTuple):
-    """What the API says of an organization; None for what it does not say."""
+    """What the API says of an organization, and what time it was there; None for what it does not say."""
 
     name: str | None
     retention_days: float | None
+    wall: float | None = None
 
+
+# What a policy token is told of a path that it may not read, and of one that is not there.
+_HIDDEN = (401, 403, 404)
 
 Read = Callable[[Ask], Awaitable[ApiPage]]
 Hear = Callable[[Result], None]
@@ -111,17 +116,36 @@ def page_of(body: bytes, read_at: float) -> ApiPage:
 
 
 async def read_organization(ready: Runnable, organization: str, hear: Hear) -> OrganizationFacts:
-    """What the API says of an organization; the operation's own credential is sent, to its own address."""
+    """What the API says of an organization; the operation's own credential is sent, to its own address.
+
+    A token that may see its events alone learns nothing but the time.
+    """
     url = f"{ready.filler.base}/organization/{quote(organization, safe='')}"
-    result = read_result(ready, await ready.call(UpstreamRequest("GET", url, ready.filler.fixed_headers)))
+    response = await ready.call(UpstreamRequest("GET", url, ready.filler.fixed_headers))
+    wall = _wall(response)
+    try:
+        result = read_result(ready, response)
+    except UpstreamRejected as refusal:
+        if refusal.status not in _HIDDEN:
+            raise
+        return OrganizationFacts(None, None, wall)
     hear(result)
     try:
         found = _read_organization.decode(result.body)
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return OrganizationFacts(None, None)
+        return OrganizationFacts(None, None, wall)
     plan = found.organization_plan
     days = plan.audit_logs_retention_in_days if plan else None
-    return OrganizationFacts(found.name, days if days and days > 0 else None)
+    return OrganizationFacts(found.name, days if days and days > 0 else None, wall)
+
+
+def _wall(response: UpstreamResponse) -> float | None:
+    """What time it was where an answer was made, in Unix seconds."""
+    text = next((value for name, value in response.headers if name == "date"), "")
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except (ValueError, OverflowError):
+        return None
 
 
 async def list_organizations(ready: Runnable) -> tuple[str, ...]:

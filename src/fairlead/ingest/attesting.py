@@ -96,7 +96,7 @@ def _write_outside(attester: Attester, archive: Archive) -> None:
         there = {path.name for path in folder.iterdir()}
     except OSError as failure:
         raise ConfigurationError(
-            f"The folder of checkpoints {folder} cannot be made: {failure.strerror}.",
+            f"The folder of checkpoints {folder} cannot be used: {failure.strerror}.",
             remedy="Name another with FAIRLEAD_CHECKPOINTS, on another disk if there is one.",
         ) from failure
     write_public_key(folder, attester.public_key)

@@ -22,7 +22,7 @@ def wait_before(attempt: int, failure: FairleadError, wall: float, chance: float
 
     What the upstream asks to wait is waited, however long.
     """
-    jittered = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** (attempt - 1)) * (0.5 + chance / 2)
+    jittered = min(_LONGEST_DELAY, _FIRST_DELAY * 2.0 ** min(attempt - 1, MOST_TRIES * 2)) * (0.5 + chance / 2)
     if isinstance(failure, Deferred):
         return failure.retry_after + jittered
     if attempt >= MOST_TRIES:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fairlead.archive.coverage import Slices
 from fairlead.archive.model import Gap, Kept
+from fairlead.errors import FairleadError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a run brought about."""
+    """What a run brought about; `unsigned` is what kept its checkpoint from being written, if anything did."""
 
     organization: str
     kept: Kept
@@ -37,6 +38,7 @@ class Summary:
     gaps: tuple[Gap, ...]
     covered: Slices
     events: int
+    unsigned: FairleadError | None = None
 
 
 Report = Callable[[Progress], None]

@@ -58,7 +58,7 @@ class Reader:
                 self.size = fitting.size // 2
 
     async def facts(self) -> OrganizationFacts:
-        """What the API says of the organization; a token that may see its events alone is no reason to stop."""
+        """What the API says of the organization; nothing of it is a reason to stop."""
         try:
             return await self._patiently(
                 lambda name: read_organization(self.way.ready, name, self._hear), self.organization

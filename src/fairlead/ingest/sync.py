@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.coverage import Slice, holes, joined
@@ -15,7 +14,7 @@ from fairlead.archive.preparation import Incoming
 from fairlead.archive.store import Archive
 from fairlead.errors import ArchiveBusy, FairleadError, UpstreamRejected
 from fairlead.ingest.api import Ask
-from fairlead.ingest.found import Found, incoming, read_events
+from fairlead.ingest.found import Found, incoming, read_events, second_of, told_page
 from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import Reader, Way
 from fairlead.ingest.walk import walk
@@ -24,9 +23,15 @@ from fairlead.ingest.writing import written
 
 LEASE = 120 * NANOS_PER_SECOND
 RENEWAL = 30.0
+"""Seconds between two times that a run says it still holds its organization."""
 _UNKNOWN_RETENTION = 30.0
-_FAR = 100 * 365 * 86_400
+# The last second of 64 bits of nanoseconds.
+_END_OF_TIME = (1 << 63) // NANOS_PER_SECOND
 _WAITING_STEPS = 16
+# Seconds around the edge of retention in which the upstream and we may not agree where it is.
+_DOUBTFUL = 2
+# A difference of seconds is the network's; one of more than a day is a `Date` that some cache made.
+_TELLING, _INCREDIBLE = 60.0, 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +98,6 @@ async def _renewed(way: Way, target: Target, organization: str) -> None:
         await asyncio.to_thread(target.archive.take_lease, organization, target.holder, now, now + LEASE)
 
 
-class _Step(NamedTuple):
-    """What a page of a window brought."""
-
-    found: Found
-    window: Slice
-
-
 class _Run:
     """A run in progress, and what it has counted so far."""
 
@@ -108,7 +106,7 @@ class _Run:
         self._reader = Reader(way, wish.organization, self._waiting)
         self._begun = way.clock.now()
         self._retention: float | None = None
-        self._gaps = 0
+        self._ahead = 0.0
         self._progress = Progress(organization=wish.organization, done=0, whole=1, kept=Kept(), requests=0)
 
     async def go(self) -> None:
@@ -116,13 +114,19 @@ class _Run:
         facts = await self._reader.facts()
         state = await asyncio.to_thread(self._target.archive.state, self._wish.organization)
         self._retention = facts.retention_days or state.retention_days
+        self._ahead = _ahead(self._clock.wall(), facts.wall)
         now = self._now()
-        edge = max(self._edge(now), self._wish.since or 0)
-        work = task(state.covered, edge=edge, now=now, again=self._wish.deep)
+        edge = self._edge(now)
+        if not state.covered:
+            edge = await self._look_before(edge)
+        covered = state.covered
+        if self._retention is None and covered:
+            # Nobody says from when on something is lost, so whatever is missing is asked for until it is told.
+            edge = min(edge, covered[0].start)
+            covered = joined((*covered, *(Slice(gap.start or 0, gap.end) for gap in state.gaps)))
+        work = task(covered, edge=edge, since=self._wish.since or 0, now=now, again=self._wish.deep)
         lost = tuple(Gap(each.start, each.end, "not-read-in-time", now) for each in work.lost)
         await self._keep(retention_days=self._retention, gaps=lost)
-        if not state.covered:
-            await self._look_before(edge)
         self._progress = replace(self._progress, whole=max(1, sum(_length(each) for each in work.missing)))
         await self._read_windows(work)
         await self._look_ahead(now)
@@ -144,59 +148,80 @@ class _Run:
 
     async def _read_windows(self, work: Task) -> None:
         """Read window after window; while pages are kept, the next ones are on their way."""
-        queue: asyncio.Queue[_Step | None] = asyncio.Queue(_WAITING_STEPS)
+        queue: asyncio.Queue[Found | None] = asyncio.Queue(_WAITING_STEPS)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fill(queue, work))
             while steps := await _drained(queue):
                 await self._keep_steps(steps, work)
 
-    async def _fill(self, queue: asyncio.Queue[_Step | None], work: Task) -> None:
+    async def _fill(self, queue: asyncio.Queue[Found | None], work: Task) -> None:
         width = HOUR
         while True:
             window = next_window(work, width)
             before = self._reader.requests
             async for found in walk(self._reader.page, window, self._reader.size):
-                await queue.put(_Step(found, window))
+                await queue.put(found if found.cut_at is None else await self._placed(found, window))
             if window.end > work.settled:
                 break
             work = work._replace(missing=tuple(hole for each in work.missing for hole in holes([window], each)))
             width = next_width(width, self._reader.requests - before)
         await queue.put(None)
 
-    async def _keep_steps(self, steps: list[_Step], work: Task) -> None:
+    async def _keep_steps(self, steps: list[Found], work: Task) -> None:
         covered: list[Slice] = []
         gaps: list[Gap] = []
-        for step, window in steps:
+        for step in steps:
             if step.torn is not None:
                 gaps.append(self._gap(*step.torn, "tie-longer-than-pages"))
-            begin = self._begin(step, window)
+            begin = max(self._edge_when(step.read_at), step.cut_at or 0)
             if begin > step.covered.start and step.cut_at is not None:
                 gaps.append(self._gap(step.covered.start, min(begin, step.covered.end), "beyond-retention"))
             covered.append(Slice(max(begin, step.covered.start), min(step.covered.end, work.settled)))
         kept = tuple(each for each in covered if each.start < each.end)
         done = min(self._progress.whole, self._progress.done + sum(map(_length, kept)))
         self._progress = replace(self._progress, done=done)
-        events = tuple(event for step, _ in reversed(steps) for event in step.events)
+        events = tuple(event for step in reversed(steps) for event in step.events)
         await self._keep(events=events, covered=kept, gaps=tuple(gaps))
 
-    def _begin(self, step: Found, window: Slice) -> int:
-        """From when on a step could see everything: retention moved on while its pages were read."""
-        edge = self._edge(_nanos(step.read_at)) if self._retention else 0
-        near_edge = bool(edge) and window.start <= edge + DAY
-        # A cut nowhere near the retention that was told says that less is kept than that.
-        return edge if step.cut_at is None or near_edge else max(edge, step.cut_at)
+    def _edge_when(self, wall: float) -> int:
+        """From when on a page read then could show everything: retention moves on while pages are read."""
+        return self._edge(_nanos(wall - self._ahead)) if self._retention else 0
 
-    async def _look_before(self, edge: int) -> None:
-        """Find out whether there was a history that retention has cut off before anything was kept."""
-        ask = Ask(max(0, (edge - WIDEST) // NANOS_PER_SECOND), edge // NANOS_PER_SECOND, 1)
-        if (await self._reader.page(ask)).limit_reached:
-            await self._keep(gaps=(self._gap(None, edge, "beyond-retention"),))
+    async def _placed(self, found: Found, window: Slice) -> Found:
+        """A step at whose end the upstream hides events, with the place where these end.
+
+        A window is asked for a second early, so that they may all lie before it; else less is kept than was told.
+        """
+        begin = max(self._edge_when(found.read_at), window.start)
+        inside, cut = second_of(begin) + _DOUBTFUL, second_of(found.cut_at or 0)
+        if inside < cut:
+            page = await told_page(self._reader.page, Ask(inside, cut, self._reader.size))
+            if page.limit_reached:
+                return found
+        at_edge = bool(self._retention) and begin - self._edge_when(found.read_at) < _DOUBTFUL * NANOS_PER_SECOND
+        return found._replace(cut_at=begin if at_edge else min(inside * NANOS_PER_SECOND, found.cut_at or 0))
+
+    async def _look_before(self, edge: int) -> int:
+        """Find out whether there was a history that retention has cut off before anything was kept.
+
+        Returns from when on there is something to read: further back when nobody says how long events are kept.
+        """
+        while edge > 0:
+            since = max(0, edge - WIDEST)
+            ask = Ask(since // NANOS_PER_SECOND, edge // NANOS_PER_SECOND, self._reader.size)
+            page = await told_page(self._reader.page, ask)
+            if page.limit_reached:
+                await self._keep(gaps=(self._gap(None, edge, "beyond-retention"),))
+            if self._retention or not page.events:
+                break
+            edge = since
+        return edge
 
     async def _look_ahead(self, now: int) -> None:
         """Keep events of a future that no window reaches; they cover nothing and move nothing."""
         ahead = now // NANOS_PER_SECOND + 3_600
         with contextlib.suppress(UpstreamRejected):
-            page = await self._reader.page(Ask(ahead, ahead + _FAR, self._reader.size))
+            page = await self._reader.page(Ask(ahead, _END_OF_TIME, self._reader.size))
             await self._keep(events=incoming(read_events(page), now))
 
     async def _keep(
@@ -235,12 +260,12 @@ class _Run:
         return max(0, now - int((self._retention or _UNKNOWN_RETENTION) * DAY))
 
     def _now(self) -> int:
-        return _nanos(self._clock.wall())
+        return _nanos(self._clock.wall() - self._ahead)
 
 
-async def _drained(queue: asyncio.Queue[_Step | None]) -> list[_Step]:
+async def _drained(queue: asyncio.Queue[Found | None]) -> list[Found]:
     """What is in the queue, at least one step; nothing at its end."""
-    steps: list[_Step] = []
+    steps: list[Found] = []
     item = await queue.get()
     while item is not None:
         steps.append(item)
@@ -250,6 +275,12 @@ async def _drained(queue: asyncio.Queue[_Step | None]) -> list[_Step]:
     if steps:
         await queue.put(None)
     return steps
+
+
+def _ahead(wall: float, told: float | None) -> float:
+    """Seconds that our clock is before the upstream's: what has not happened there must not count as read."""
+    ahead = 0.0 if told is None else wall - told
+    return ahead if _TELLING < ahead < _INCREDIBLE else 0.0
 
 
 def _nanos(seconds: float) -> int:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.coverage import Slice
+from fairlead.errors import UpstreamInvalid
 from fairlead.ingest.api import Ask, Read
 from fairlead.ingest.dense import read_second
 from fairlead.ingest.found import Found, incoming, oldest, read_events, second_of, told_page
@@ -32,7 +33,13 @@ async def walk(read: Read, window: Slice, size: int) -> AsyncIterator[Found]:
             cut_at = (bottom if bottom is not None else high) if page.limit_reached else None
             yield Found(incoming(events, high - 1), Slice(window.start, high), cut_at=cut_at, read_at=page.read_at)
             return
-        second = second_of(bottom)
+        if second_of(bottom) > until:
+            raise UpstreamInvalid(
+                "The upstream answered with events that are newer than what it was asked for.",
+                remedy="Nothing more was kept; tell us what the upstream is.",
+            )
+        # Bounds that include their own instant show it again; what is below it is still to be read.
+        second = min(second_of(bottom), until - 1)
         if second + 1 < until:
             border = (second + 1) * NANOS_PER_SECOND
             whole = tuple(event for event in events if event.nanos is None or event.nanos >= border)

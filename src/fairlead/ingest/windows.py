@@ -31,13 +31,14 @@ class Task(NamedTuple):
     end: int
 
 
-def task(covered: Sequence[Slice], *, edge: int, now: int, again: bool = False) -> Task:
-    """What is to be read now, when the upstream holds events from `edge` on; all of it if `again`.
+def task(covered: Sequence[Slice], *, edge: int, since: int, now: int, again: bool = False) -> Task:
+    """What is to be read now from `since` on, when the upstream holds events from `edge` on; all of it if `again`.
 
     Coverage ends a while before now, because events come late; what lies between is read by every run.
     """
-    settled = max(now - REREAD, edge)
-    missing = (Slice(edge, settled),) if again else holes(covered, Slice(edge, settled))
+    begin = max(edge, since)
+    settled = max(now - REREAD, begin)
+    missing = (Slice(begin, settled),) if again else holes(covered, Slice(begin, settled))
     lost = holes(covered, Slice(covered[0].start, edge)) if covered and covered[0].start < edge else ()
     return Task(tuple(missing), tuple(lost), settled, now + AHEAD)
 

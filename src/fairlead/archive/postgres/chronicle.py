@@ -112,12 +112,21 @@ class Chronicle:
         return tuple(Gap(*row) for row in rows)
 
     def record_gaps(self, organization: int, found: tuple[Gap, ...]) -> int:
-        """Keep gaps for ever, and say how many; time that a gap names already gets no second record."""
+        """Keep gaps for ever, and say how many; time that a gap names already gets no second record.
+
+        What goes on where a gap of the same reason ends makes that one longer.
+        """
         made = unrecorded(self.gaps(organization), found) if found else []
-        self._connection.cursor().executemany(
-            'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (%s, %s, %s, %s, %s)',
-            [(organization, gap.start, gap.end, gap.reason, gap.found_at) for gap in made],
-        )
+        for gap in made:
+            longer = self._connection.execute(
+                'UPDATE gap SET "end" = %s WHERE organization = %s AND "end" = %s AND reason = %s',
+                (gap.end, organization, gap.start, gap.reason),
+            )
+            if not longer.rowcount:
+                self._connection.execute(
+                    'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (%s, %s, %s, %s, %s)',
+                    (organization, gap.start, gap.end, gap.reason, gap.found_at),
+                )
         return len(made)
 
     def take_lease(self, organization: str, holder: str, now: int, until: int) -> bool:

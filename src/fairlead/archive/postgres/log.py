@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fairlead.archive.damage import required
 from fairlead.archive.leaf_chunks import chunk_numbers, chunks_of, hashes_within, open_chunk
 from fairlead.archive.merkle import Frontier, extended, leaf_hash
 from fairlead.archive.postgres.connection import Connection
@@ -70,7 +71,7 @@ class Log:
         chunk, kept = open_chunk(size), b""
         if chunk is not None:
             row = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = %s", (chunk,), binary=True).fetchone()
-            kept = row[0] if row else b""
+            kept = required(row)[0]
         self._connection.cursor().executemany(
             "INSERT INTO leaf VALUES (%s, %s) ON CONFLICT (chunk) DO UPDATE SET hashes = excluded.hashes",
             chunks_of(size, kept, hashes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fairlead.archive.damage import required
 from fairlead.archive.frames import Frames
 from fairlead.archive.model import Archived, Page, Turn
 from fairlead.archive.positions import Bounds, bounds_of, turned
@@ -42,7 +43,7 @@ class Finder:
         """The events at positions, in their order."""
         rows = self._read("event.position = ANY(%s)", (list(positions),)) if positions else ()
         found = {event.position: event for event in rows}
-        return [found[position] for position in positions]
+        return [required(found.get(position)) for position in positions]
 
     def rising(self, search: Search, bounds: Bounds) -> list[Archived]:
         """The next events that a query finds, the oldest first; none behind the last."""

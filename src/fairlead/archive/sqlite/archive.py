@@ -26,7 +26,16 @@ from fairlead.archive.model import (
 from fairlead.archive.positions import bounds_of
 from fairlead.archive.preparation import identity_of
 from fairlead.archive.sqlite.chronicle import Chronicle
-from fairlead.archive.sqlite.connection import open_reader, open_writer, told, transaction
+from fairlead.archive.sqlite.connection import (
+    FileId,
+    NothingKept,
+    file_at,
+    open_reader,
+    open_writer,
+    replaced,
+    told,
+    transaction,
+)
 from fairlead.archive.sqlite.counting import Counting
 from fairlead.archive.sqlite.inspection import Inspection
 from fairlead.archive.sqlite.keeping import Shelf
@@ -60,12 +69,15 @@ class _Desk:
 class SqliteArchive:
     """The archive in the file at a path, which is made when something is first kept."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, patience: float = 10.0) -> None:
+        """`patience` is how many seconds to wait for another program that has the file locked."""
         self._path = path
+        self._patience = patience
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         self._writing = threading.RLock()
         self._writer: _Desk | None = None
+        self._file: FileId | None = None
 
     @property
     def name(self) -> str:
@@ -146,10 +158,11 @@ class SqliteArchive:
     def property(self, name: str, value: bytes | None = None) -> bytes | None:
         """A property of the archive."""
         if value is None:
-            if not self._path.exists():
+            try:
+                with self._read() as desk:
+                    return desk.chronicle.property(name)
+            except NothingKept:
                 return None
-            with self._read() as desk:
-                return desk.chronicle.property(name)
         with self._change() as desk:
             return desk.chronicle.property(name, value)
 
@@ -198,7 +211,7 @@ class SqliteArchive:
         with told(self._path):
             desk: _Desk | None = getattr(self._local, "desk", None)
             if desk is None:
-                desk = _Desk(open_reader(self._path))
+                desk = _Desk(open_reader(self._path, self._patience))
                 self._local.desk = desk
                 self._readers.append(desk.connection)
             yield desk
@@ -207,7 +220,11 @@ class SqliteArchive:
     def _change(self) -> Iterator[_Desk]:
         with self._writing, told(self._path):
             if self._writer is None:
-                self._writer = _Desk(open_writer(self._path))
+                self._writer = _Desk(open_writer(self._path, self._patience))
+                self._file = file_at(self._path)
+            if self._file is None or file_at(self._path) != self._file:
+                # SQLite would go on and write to a file that nobody finds any more.
+                raise replaced(self._path)
             try:
                 with transaction(self._writer.connection):
                     yield self._writer

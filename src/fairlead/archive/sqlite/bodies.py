@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from fairlead.archive.compression import LEARNING
+from fairlead.archive.damage import required
 from fairlead.archive.frames import Frames
 from fairlead.archive.preparation import parts_of
 
@@ -62,7 +63,7 @@ class Bodies:
     def at(self, position: int) -> bytes:
         """The bytes of the event at a position."""
         row = self._connection.execute(f"{_READ} WHERE body.position = ?", (position,)).fetchone()
-        return self.read(row[1:])
+        return self.read(required(row)[1:])
 
     def learn(self) -> None:
         """Make a dictionary of the events there are, once there are enough; within a transaction."""

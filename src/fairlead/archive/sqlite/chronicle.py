@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from fairlead.archive.coverage import Slice, Slices, joined
+from fairlead.archive.damage import required
 from fairlead.archive.keeping import require, unrecorded
 from fairlead.archive.model import Batch, Gap, OrganizationState
 from fairlead.archive.rollups import DAY, TOTAL
@@ -44,9 +45,10 @@ class Chronicle:
 
     def state(self, number: int, organization: str) -> OrganizationState:
         """What is known of an organization's events."""
-        retention, tail, deep = self._connection.execute(
+        row = self._connection.execute(
             "SELECT retention_days, tail_read_at, deep_read_at FROM organization WHERE id = ?", (number,)
         ).fetchone()
+        retention, tail, deep = required(row)
         events = self._connection.execute(
             "SELECT coalesce(sum(count), 0) FROM rollup WHERE organization = ? AND grain = ? AND dimension = ?",
             (number, DAY, TOTAL),
@@ -100,12 +102,21 @@ class Chronicle:
         return tuple(Gap(*row) for row in rows)
 
     def record_gaps(self, organization: int, found: tuple[Gap, ...]) -> int:
-        """Keep gaps for ever, and say how many; time that a gap names already gets no second record."""
+        """Keep gaps for ever, and say how many; time that a gap names already gets no second record.
+
+        What goes on where a gap of the same reason ends makes that one longer.
+        """
         made = unrecorded(self.gaps(organization), found)
-        self._connection.executemany(
-            'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (?, ?, ?, ?, ?)',
-            [(organization, gap.start, gap.end, gap.reason, gap.found_at) for gap in made],
-        )
+        for gap in made:
+            longer = self._connection.execute(
+                'UPDATE gap SET "end" = ? WHERE organization = ? AND "end" = ? AND reason = ?',
+                (gap.end, organization, gap.start, gap.reason),
+            )
+            if not longer.rowcount:
+                self._connection.execute(
+                    'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (?, ?, ?, ?, ?)',
+                    (organization, gap.start, gap.end, gap.reason, gap.found_at),
+                )
         return len(made)
 
     def lease(self, organization: str) -> tuple[str, int] | None:

@@ -6,21 +6,21 @@ import contextlib
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from fairlead.archive.sqlite.schema import migrate, version_of
+from fairlead.archive.sqlite.schema import migrate, refuse_foreign, version_of
 from fairlead.errors import ArchiveBusy, ArchiveError, ArchiveUnusable
 
-_WAIT_SECONDS = 10.0
 _CACHE_KIB = 64 * 1024
 _MAP_BYTES = 1 << 40
 _LOG_PAGES = 4_096
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
+def open_writer(path: Path, patience: float) -> sqlite3.Connection:
     """A connection that may change the archive, which is made when there is none; raises ArchiveError."""
     with told(path):
         _make_file(path)
-        connection = _connect(path, "rwc")
+        connection = _connect(path, "rwc", patience)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             # What a run reported as kept survives a power cut.
@@ -42,31 +42,63 @@ def _make_file(path: Path) -> None:
         path.touch(mode=0o600)
 
 
-def open_reader(path: Path) -> sqlite3.Connection:
-    """A connection that reads; raises ArchiveError when there is no archive to read."""
+class NothingKept(ArchiveUnusable):
+    """There is no file, or one that a run was ended in before it had made its tables."""
+
+
+class FileId(NamedTuple):
+    """Which file it is, whatever its name."""
+
+    device: int
+    number: int
+
+
+def file_at(path: Path) -> FileId | None:
+    """The file that a path names now; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return FileId(found.st_dev, found.st_ino)
+
+
+def replaced(path: Path) -> ArchiveUnusable:
+    """What is said when the file is not the one that was opened."""
+    return ArchiveUnusable(
+        f"The archive {path} was removed or replaced while it was in use.",
+        remedy="Put it back, and sync again; what was read since is read once more.",
+    )
+
+
+def open_reader(path: Path, patience: float) -> sqlite3.Connection:
+    """A connection that reads; raises NothingKept where an archive was never begun, ArchiveError for all else."""
     if not path.exists():
-        raise ArchiveUnusable(f"There is no archive at {path}.", remedy="Make one with `fairlead events sync`.")
+        raise NothingKept(f"There is no archive at {path}.", remedy="Make one with `fairlead events sync`.")
     with told(path):
         try:
-            connection = _connect(path, "rw")
+            connection = _connect(path, "rw", patience)
         except sqlite3.OperationalError:
-            connection = _connect(path, "ro")
+            connection = _connect(path, "ro", patience)
         try:
             connection.execute("PRAGMA query_only = 1")
             if version_of(connection) == 0:
-                raise ArchiveUnusable(f"{path} holds no archive.", remedy="Make one with `fairlead events sync`.")
+                refuse_foreign(connection)
+                raise NothingKept(f"{path} holds no archive yet.", remedy="Make one with `fairlead events sync`.")
+        except ArchiveError:
+            connection.close()
+            raise
         except sqlite3.OperationalError:
             connection.close()
             # Beside a file in a read-only place no index of the log can be made; unchanged it needs none.
-            connection = _connect(path, "ro&immutable=1")
+            connection = _connect(path, "ro&immutable=1", patience)
             version_of(connection)
         return connection
 
 
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path, mode: str, patience: float) -> sqlite3.Connection:
     address = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(
-        address, uri=True, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=512
+        address, uri=True, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=512
     )
     connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
     connection.execute(f"PRAGMA mmap_size = {_MAP_BYTES}")
@@ -97,10 +129,11 @@ def told(path: Path) -> Iterator[None]:
 
 
 _SAFE = "what was kept before is safe"
+_DAMAGED = "`fairlead events verify` says where; restore a backup and sync again."
 _REASONS: tuple[tuple[int, str, str], ...] = (
     (sqlite3.SQLITE_FULL, "the disk is full", f"Make room; {_SAFE}, and the next sync goes on from there."),
     (sqlite3.SQLITE_READONLY, "it is read-only", "Give whoever runs Fairlead write access to the file and its folder."),
-    (sqlite3.SQLITE_CORRUPT, "it is damaged", "`fairlead events verify` says where; restore a backup and sync again."),
+    (sqlite3.SQLITE_CORRUPT, "it is damaged", _DAMAGED),
     (sqlite3.SQLITE_NOTADB, "it is no archive", "Name another file with `--archive`."),
     (sqlite3.SQLITE_CANTOPEN, "it cannot be opened", "Check that its folder exists and may be written to."),
     (sqlite3.SQLITE_IOERR, "the disk fails to read or write", f"Check the disk and its room; {_SAFE}."),
@@ -119,4 +152,6 @@ def _error(failure: sqlite3.Error, path: Path) -> ArchiveError:
     for number, said, remedy in _REASONS:
         if code == number:
             return ArchiveUnusable(f"The archive {path} cannot be used: {said}.", detail=str(failure), remedy=remedy)
-    return ArchiveUnusable(f"The archive {path} cannot be used.", detail=str(failure))
+    return ArchiveUnusable(
+        f"The archive {path} cannot be used: it is damaged, or no archive.", detail=str(failure), remedy=_DAMAGED
+    )

@@ -88,7 +88,7 @@ class Inspection:
     def _text(self, number: int) -> str | None:
         try:
             return self._words.text_of(number)
-        except TypeError:  # nothing has this number, or it is none
+        except (ArchiveUnusable, TypeError):  # nothing has this number, or it is none
             return f"(no word {number})"
 
     def _raw(self, body: tuple[object, ...]) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from fairlead.archive.damage import required
 from fairlead.archive.leaf_chunks import chunk_numbers, chunks_of, hashes_within, open_chunk
 from fairlead.archive.merkle import Frontier, extended, leaf_hash
 
@@ -62,5 +63,6 @@ class Log:
     def _write_hashes(self, size: int, hashes: Sequence[bytes]) -> None:
         chunk, kept = open_chunk(size), b""
         if chunk is not None:
-            kept = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = ?", (chunk,)).fetchone()[0]
+            row = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = ?", (chunk,)).fetchone()
+            kept = required(row)[0]
         self._connection.executemany("INSERT OR REPLACE INTO leaf VALUES (?, ?)", chunks_of(size, kept, hashes))

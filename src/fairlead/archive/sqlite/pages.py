@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
+from fairlead.archive.damage import required
 from fairlead.archive.model import Archived, Page, Query, Turn
 from fairlead.archive.positions import Bounds, bounds_of, turned
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
@@ -94,7 +95,7 @@ class Finder:
         marks = ", ".join("?" * len(positions))
         rows = self._connection.execute(f"{_EVENTS} WHERE event.position IN ({marks})", positions)
         found = {row[1]: row for row in rows}
-        return [found[position] for position in positions]
+        return [required(found.get(position)) for position in positions]
 
     def _archived(self, row: _Row) -> Archived:
         organization, position, number, revision, superseded, fetched_at, tag, *body = row

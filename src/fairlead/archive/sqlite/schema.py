@@ -64,6 +64,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises ArchiveUnusable for one that a newer Fairlead made.
     """
     version = version_of(connection)
+    if version == 0:
+        refuse_foreign(connection)
     if version > len(MIGRATIONS):
         raise ArchiveUnusable(
             f"The archive is at version {version}; this Fairlead knows {len(MIGRATIONS)} at most.",
@@ -83,6 +85,13 @@ def migrate(connection: sqlite3.Connection) -> None:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+
+
+def refuse_foreign(connection: sqlite3.Connection) -> None:
+    """Raise ArchiveUnusable for another program's database: it has tables, and no version of ours."""
+    # In this order: another process makes tables and version in one transaction.
+    if connection.execute("SELECT 1 FROM sqlite_master").fetchone() and version_of(connection) == 0:
+        raise ArchiveUnusable("The file is a database, and no archive.", remedy="Name another file with `--archive`.")
 
 
 def version_of(connection: sqlite3.Connection) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from fairlead.archive.damage import required
 from fairlead.archive.text import storable
 
 _MOST_REMEMBERED = 200_000
@@ -41,7 +42,7 @@ class Words:
             return None
         if number not in self._texts:
             row = self._connection.execute("SELECT text FROM word WHERE id = ?", (number,)).fetchone()
-            self._remember(number, row[0])
+            self._remember(number, required(row)[0])
         return self._texts[number]
 
     def texts_of(self, numbers: Iterable[int]) -> dict[int, str | None]:

@@ -9,6 +9,7 @@ import click
 
 from fairlead.cli.archive.opening import archive_option
 from fairlead.cli.environment import settings
+from fairlead.cli.failures import EXIT_FAILED
 from fairlead.cli.terminal import say
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ def sync(
     place = f" --archive {outcome.archive}" if named or sandbox else ""
     click.echo()
     say(f"The archive is {outcome.archive}. What now: `fairlead events list{place}`, `fairlead events stats{place}`.")
+    unsigned = [summary.unsigned for summary in outcome.summaries if summary.unsigned is not None]
+    for failure in unsigned[:1]:
+        say(f"fairlead: the events are kept, but their checkpoint is not: {failure}", err=True, colour="red")
+    if unsigned:
+        return EXIT_FAILED
     return EXIT_GAP if any(summary.kept.gaps for summary in outcome.summaries) else 0
 
 
