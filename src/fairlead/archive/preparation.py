@@ -63,13 +63,13 @@ def preparation(tag_key: bytes, redact: Redact | None) -> Callable[[Incoming], P
 
 def identity_of(name: str) -> int:
     """64 bits that stand for an id in an index; equal ids have equal ones, and hardly ever others."""
-    return int.from_bytes(sha256(name.lower().encode()).digest()[:8], "big", signed=True)
+    return int.from_bytes(sha256(name.lower().encode("utf-8", "surrogatepass")).digest()[:8], "big", signed=True)
 
 
 def value_of(event: Event, dimension: Dimension) -> str | None:
-    """What an event has in a dimension."""
+    """What an event has in a dimension; an empty text is none, as it is to whoever filters."""
     value: str | None = getattr(event, dimension)
-    return value
+    return value or None
 
 
 class Parts(NamedTuple):

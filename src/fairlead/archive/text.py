@@ -13,7 +13,8 @@ MOST_TEXT = 65_536
 
 # What is before the first hyphen is looked at last: hyphens are soon searched for.
 _UUID = re.compile(r"-(?<=\b[0-9a-fA-F]{8}-)([0-9a-fA-F]{4})-([0-9a-fA-F]{4})-([0-9a-fA-F]{4})-([0-9a-fA-F]{12})\b")
-_WORD = re.compile(r"[^\W_]+")
+# Letters of New Tai Lue and Vedic signs are none to SQLite, which would refuse a word that has one inside.
+_WORD = re.compile(r"[^\W_\u19b0-\u19c0\u19c8\u19c9\u1cf2\u1cf3]+")
 
 
 def searchable(event: Event) -> str:
@@ -40,6 +41,15 @@ def words_of(text: str) -> tuple[tuple[str, bool], ...]:
     joined = _joined_ids(text)
     found = [(match[0].lower(), joined[match.end() : match.end() + 1] == "*") for match in _WORD.finditer(joined)]
     return tuple((word, begins and len(word) > 1) for word, begins in found)
+
+
+def storable(text: str) -> bool:
+    """Whether a database takes a text: it has no half of a surrogate pair, which a command line may bring."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _joined_ids(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fairlead.archive.compression import LEARNING
+from fairlead.archive.keeping import Owner
 from fairlead.archive.merkle import Frontier
 from fairlead.archive.model import (
     Archived,
@@ -22,6 +23,7 @@ from fairlead.archive.model import (
     Tally,
     Turn,
 )
+from fairlead.archive.positions import bounds_of
 from fairlead.archive.preparation import identity_of
 from fairlead.archive.sqlite.chronicle import Chronicle
 from fairlead.archive.sqlite.connection import (
@@ -36,10 +38,10 @@ from fairlead.archive.sqlite.connection import (
 )
 from fairlead.archive.sqlite.counting import Counting
 from fairlead.archive.sqlite.inspection import Inspection
-from fairlead.archive.sqlite.keeping import Owner, Shelf
+from fairlead.archive.sqlite.keeping import Shelf
 from fairlead.archive.sqlite.log import Log
 from fairlead.archive.sqlite.matching import Matching
-from fairlead.archive.sqlite.pages import Finder, Search, bounds_of
+from fairlead.archive.sqlite.pages import Finder, Search
 
 
 class _Desk:

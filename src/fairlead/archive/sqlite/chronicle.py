@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sqlite3
 
-from fairlead.archive.coverage import Slice, Slices, holes, joined
+from fairlead.archive.coverage import Slice, Slices, joined
+from fairlead.archive.damage import required
+from fairlead.archive.keeping import require, unrecorded
 from fairlead.archive.model import Batch, Gap, OrganizationState
-from fairlead.archive.sqlite.damage import required
-from fairlead.archive.sqlite.rollups import DAY, TOTAL
-from fairlead.errors import ArchiveBusy
+from fairlead.archive.rollups import DAY, TOTAL
+from fairlead.archive.text import storable
 
 
 class Chronicle:
@@ -23,6 +24,8 @@ class Chronicle:
 
     def number_of(self, organization: str) -> int | None:
         """The number an organization has in the tables."""
+        if not storable(organization):
+            return None
         row = self._connection.execute("SELECT id FROM organization WHERE uuid = ?", (organization,)).fetchone()
         return None if row is None else row[0]
 
@@ -103,22 +106,18 @@ class Chronicle:
 
         What goes on where a gap of the same reason ends makes that one longer.
         """
-        made = 0
-        for gap in found:
-            told = [Slice(each.start or 0, each.end) for each in self.gaps(organization)]
-            for hole in holes(told, Slice(gap.start or 0, gap.end)):
-                longer = self._connection.execute(
-                    'UPDATE gap SET "end" = ? WHERE organization = ? AND "end" = ? AND reason = ?',
-                    (hole.end, organization, hole.start, gap.reason),
+        made = unrecorded(self.gaps(organization), found)
+        for gap in made:
+            longer = self._connection.execute(
+                'UPDATE gap SET "end" = ? WHERE organization = ? AND "end" = ? AND reason = ?',
+                (gap.end, organization, gap.start, gap.reason),
+            )
+            if not longer.rowcount:
+                self._connection.execute(
+                    'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (?, ?, ?, ?, ?)',
+                    (organization, gap.start, gap.end, gap.reason, gap.found_at),
                 )
-                if not longer.rowcount:
-                    start = None if gap.start is None and hole.start == 0 else hole.start
-                    self._connection.execute(
-                        'INSERT INTO gap (organization, start, "end", reason, found_at) VALUES (?, ?, ?, ?, ?)',
-                        (organization, start, hole.end, gap.reason, gap.found_at),
-                    )
-                made += 1
-        return made
+        return len(made)
 
     def lease(self, organization: str) -> tuple[str, int] | None:
         """Who syncs an organization, and until when."""
@@ -142,10 +141,7 @@ class Chronicle:
     def require_lease(self, organization: str, holder: str) -> None:
         """Raise ArchiveBusy unless the holder syncs the organization: another one took over meanwhile."""
         found = self.lease(organization)
-        if found is None or found[0] != holder:
-            raise ArchiveBusy(
-                "Another process syncs this organization now.", remedy="Let it go on, or stop it and try again."
-            )
+        require(holder, found[0] if found else None)
 
     def _first(self, statement: str, number: int) -> int | None:
         row = self._connection.execute(statement, (number,)).fetchone()

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
-from typing import NamedTuple
 
-from fairlead.archive.model import DIMENSIONS, Bucket, Count, Dimension, Statistics, Tally
-from fairlead.archive.sqlite.pages import Bounds, Search, bounds_of
-from fairlead.archive.sqlite.rollups import DAY, HOUR, TOTAL
+from fairlead.archive.model import DIMENSIONS, Dimension, Statistics, Tally
+from fairlead.archive.positions import Bounds, bounds_of
+from fairlead.archive.rollups import (
+    TOTAL,
+    Stretch,
+    buckets_of,
+    grains_of,
+    grains_within,
+    grid_of,
+    most_frequent,
+    stretches,
+)
+from fairlead.archive.sqlite.pages import Search
 from fairlead.archive.sqlite.words import Words
 
 _AT_ONCE = 2_000
-
-
-class Stretch(NamedTuple):
-    """Time that is counted from one source: the rollups of a grain, or the events themselves (0)."""
-
-    grain: int
-    bounds: Bounds
-
-
-def stretches(bounds: Bounds, grains: tuple[int, ...]) -> list[Stretch]:
-    """The bounds cut so that as much as possible is whole days or hours; grains from the widest to the narrowest."""
-    if bounds.low >= bounds.high:
-        return []
-    if not grains:
-        return [Stretch(0, bounds)]
-    grain, finer = grains[0], grains[1:]
-    first, last = -(-bounds.low // grain) * grain, bounds.high // grain * grain
-    if first >= last:
-        return stretches(bounds, finer)
-    return [
-        *stretches(Bounds(bounds.low, first), finer),
-        Stretch(grain, Bounds(first, last)),
-        *stretches(Bounds(last, bounds.high), finer),
-    ]
 
 
 class Counting:
@@ -55,35 +40,27 @@ class Counting:
         else:
             found = self._buckets(search.organization, bounds, tally)
             values = [self._values(search.organization, each, bounds) for each in tally.dimensions]
-        # A later revision may have left nothing where an earlier one was counted; `+` drops what is not above 0.
-        counts = {
-            dimension: self._most(+each, tally.most) for dimension, each in zip(tally.dimensions, values, strict=True)
-        }
-        width, origin = tally.width, tally.origin
-        buckets = tuple(Bucket(origin + width * place, found[place]) for place in sorted(+found)) if width else ()
-        return Statistics(total=found.total(), buckets=buckets, counts=counts)
-
-    def _most(self, found: Counter[int], most: int) -> tuple[Count, ...]:
-        """The most frequent values; equal counts in the order of the values, whichever was met first."""
-        leading = found.most_common(most)
-        least = leading[-1][1] if leading else 0
-        counts = [Count(self._words.text_of(word), number) for word, number in found.items() if number >= least]
-        return tuple(sorted(counts, key=lambda count: (-count.events, count.value or ""))[:most])
+        return Statistics(
+            total=found.total(),
+            buckets=buckets_of(found, grid_of(tally)) if tally.width else (),
+            counts={
+                dimension: most_frequent(each, tally.most, self._words.texts_of)
+                for dimension, each in zip(tally.dimensions, values, strict=True)
+            },
+        )
 
     def _values(self, organization: int, dimension: Dimension, bounds: Bounds) -> Counter[int]:
         """Numbers by word, of all events of a time."""
         found: Counter[int] = Counter()
         number = DIMENSIONS.index(dimension) + 1
-        for stretch in stretches(bounds, (DAY,) if dimension == "target_id" else (DAY, HOUR)):
+        for stretch in stretches(bounds, grains_of(dimension)):
             found.update(dict(self._summed(organization, number, dimension, stretch)))
         return found
 
     def _buckets(self, organization: int, bounds: Bounds, tally: Tally) -> Counter[int]:
         """Numbers by bucket, of all events of a time."""
         found: Counter[int] = Counter()
-        width, origin = tally.width, tally.origin
-        grains = tuple(grain for grain in (DAY, HOUR) if width % grain == 0 and origin % grain == 0)
-        for stretch in stretches(bounds, grains):
+        for stretch in stretches(bounds, grains_within(tally)):
             column = _bucket("start" if stretch.grain else "position", tally)
             found.update(dict(self._summed(organization, TOTAL, column, stretch, grouped=column)))
         return found
@@ -122,4 +99,8 @@ class Counting:
 
 def _bucket(column: str, tally: Tally) -> str:
     """The place of the bucket that an instant is in; the only one when none are asked for."""
-    return f"({column} - {tally.origin}) / {tally.width}" if tally.width else "0"
+    if not tally.width:
+        return "0"
+    grid = grid_of(tally)
+    # Division goes towards zero, buckets go down.
+    return f"({column} - {grid.shift}) / {grid.width} - ({column} < {grid.shift})"

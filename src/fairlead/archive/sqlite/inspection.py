@@ -10,11 +10,11 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.model import DIMENSIONS, Dimension, Stored
+from fairlead.archive.rollups import DAY, HOUR, TOTAL
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS
 from fairlead.archive.sqlite.facets import of_kinds, of_organization, of_values
 from fairlead.archive.sqlite.keeping import Shelf
 from fairlead.archive.sqlite.kinds import KIND
-from fairlead.archive.sqlite.rollups import DAY, HOUR, TOTAL
 from fairlead.errors import ArchiveUnusable
 
 _VALUES = ", ".join(f"event.{dimension}" for dimension in DIMENSIONS)
@@ -88,7 +88,7 @@ class Inspection:
     def _text(self, number: int) -> str | None:
         try:
             return self._words.text_of(number)
-        except TypeError:  # nothing has this number, or it is none
+        except (ArchiveUnusable, TypeError):  # nothing has this number, or it is none
             return f"(no word {number})"
 
     def _raw(self, body: tuple[object, ...]) -> bytes | None:

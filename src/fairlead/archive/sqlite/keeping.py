@@ -8,8 +8,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from fairlead.archive.events import name_of, read_event
+from fairlead.archive.keeping import Owner, Written
 from fairlead.archive.model import Kept, Prepared
+from fairlead.archive.positions import free_position
 from fairlead.archive.preparation import LeafHead, leaf_data
+from fairlead.archive.rollups import HOUR, Counted, difference
 from fairlead.archive.sqlite import rollups
 from fairlead.archive.sqlite.bodies import Bodies, BodyRow
 from fairlead.archive.sqlite.facets import facets
@@ -19,16 +22,7 @@ from fairlead.archive.sqlite.words import Words
 _INSERT = f"INSERT INTO event VALUES ({', '.join('?' * 16)})"
 _INDEX = "INSERT INTO search (rowid, facets, text) VALUES (?, ?, ?)"
 _VALUES = "event_type, target_type, sub_target_type, origin, triggered_by, target_id, project_id, environment_id"
-_HIGHEST = (1 << 63) - 1
 _AT_ONCE = 500
-
-
-class Owner(NamedTuple):
-    """Whose events are written, and when they were read."""
-
-    number: int
-    uuid: str
-    fetched_at: int
 
 
 class Earlier(NamedTuple):
@@ -40,20 +34,13 @@ class Earlier(NamedTuple):
     id: str | None = None
 
 
-class Written(NamedTuple):
-    """What became of events, and the data of the log's new leaves, in the order of their numbers."""
-
-    kept: Kept
-    leaves: list[bytes]
-
-
 class Rows(NamedTuple):
     """What a batch adds to the tables, and the positions of what it supersedes."""
 
     events: list[tuple[object, ...]]
     bodies: list[BodyRow]
     texts: list[tuple[int, str, str]]
-    counted: list[rollups.Counted]
+    counted: list[Counted]
     leaves: list[bytes]
     superseded: list[int]
 
@@ -125,14 +112,12 @@ class Shelf:
         return found
 
     def _free_position(self, nanos: int, taken: set[int]) -> int:
-        """The first nanosecond from here on that no event has; `taken` knows of this one, and learns of the result."""
-        position = nanos
-        while position in taken or (position != nanos and self._taken([position])):
-            position += 1
-        if position > _HIGHEST:
-            start = _HIGHEST - 1_000_000
-            taken |= self._taken([start])
-            return self._free_position(start, taken)
+        """A position for an event of an instant; `taken` knows of this one, and learns of the result."""
+
+        def is_taken(position: int) -> bool:
+            return position in taken or (position != nanos and bool(self._taken([position])))
+
+        position = free_position(nanos, is_taken)
         taken.add(position)
         return position
 
@@ -145,7 +130,7 @@ class Shelf:
         )
         rows.bodies.append(self.bodies.row(position, prepared.raw))
         rows.texts.append((position, facets(owner.number, kind, words), prepared.text))
-        rows.counted.append((position // rollups.HOUR, *words))
+        rows.counted.append((position // HOUR, *words))
         head = LeafHead(number, owner.uuid, prepared.id, revision, owner.fetched_at)
         rows.leaves.append(leaf_data(head, prepared.raw))
 
@@ -153,15 +138,14 @@ class Shelf:
         self._connection.executemany(_INSERT, rows.events)
         self.bodies.write(rows.bodies)
         self._connection.executemany(_INDEX, rows.texts)
-        counts = rollups.cells(rows.counted)
-        counts.subtract(rollups.cells([self._supersede(position) for position in rows.superseded]))
-        rollups.write(self._connection, owner.number, counts)
+        superseded = [self._supersede(position) for position in rows.superseded]
+        rollups.write(self._connection, owner.number, difference(rows.counted, superseded))
 
-    def _supersede(self, position: int) -> rollups.Counted:
+    def _supersede(self, position: int) -> Counted:
         """Let a later revision take the place of the one at a position; it stays, and is no longer counted."""
         self._connection.execute("UPDATE event SET superseded = 1 WHERE position = ?", (position,))
         words = self._connection.execute(f"SELECT {_VALUES} FROM event WHERE position = ?", (position,)).fetchone()
-        return (position // rollups.HOUR, *words)
+        return (position // HOUR, *words)
 
 
 def _parts(values: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from fairlead.archive.merkle import HASH_SIZE, TILE_WIDTH, Frontier, extended, leaf_hash
-from fairlead.archive.sqlite.damage import required
+from fairlead.archive.damage import required
+from fairlead.archive.leaf_chunks import chunk_numbers, chunks_of, hashes_within, open_chunk
+from fairlead.archive.merkle import Frontier, extended, leaf_hash
 
 
 class Log:
@@ -38,14 +39,11 @@ class Log:
                 (level, start, start + count),
             )
             return [row[0] for row in rows]
-        first, last = start // TILE_WIDTH, (start + count - 1) // TILE_WIDTH
+        chunks = chunk_numbers(start, count)
         rows = self._connection.execute(
-            "SELECT hashes FROM leaf WHERE chunk >= ? AND chunk <= ? ORDER BY chunk", (first, last)
+            "SELECT hashes FROM leaf WHERE chunk >= ? AND chunk < ? ORDER BY chunk", (chunks.start, chunks.stop)
         )
-        joined = b"".join(row[0] for row in rows)
-        offset = (start - first * TILE_WIDTH) * HASH_SIZE
-        part = joined[offset : offset + count * HASH_SIZE]
-        return [part[at : at + HASH_SIZE] for at in range(0, len(part), HASH_SIZE)]
+        return hashes_within([row[0] for row in rows], start, count)
 
     def checkpoints(self) -> list[str]:
         """The signed checkpoints, by size."""
@@ -63,13 +61,8 @@ class Log:
         self._connection.execute("INSERT OR REPLACE INTO checkpoint VALUES (?, ?)", (size, text))
 
     def _write_hashes(self, size: int, hashes: Sequence[bytes]) -> None:
-        chunk, within = divmod(size, TILE_WIDTH)
-        kept = b""
-        if within:
+        chunk, kept = open_chunk(size), b""
+        if chunk is not None:
             row = self._connection.execute("SELECT hashes FROM leaf WHERE chunk = ?", (chunk,)).fetchone()
             kept = required(row)[0]
-        data, width = kept + b"".join(hashes), TILE_WIDTH * HASH_SIZE
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO leaf VALUES (?, ?)",
-            [(chunk + at // width, data[at : at + width]) for at in range(0, len(data), width)],
-        )
+        self._connection.executemany("INSERT OR REPLACE INTO leaf VALUES (?, ?)", chunks_of(size, kept, hashes))

@@ -40,8 +40,10 @@ class Matching:
             of_values(organization, each.dimension, numbers) for each, numbers in filters if each.negated and numbers
         ]
         wanted += [of_kinds(kinds)] if kinds else []
+        # Only words are shared: whatever else is asked for names its organization.
+        wanted = wanted or [of_organization(organization)]
         wanted += [self._text(word, begins=begins) for word, begins in words_of(query.text)]
-        expression = " AND ".join(f"({each})" for each in wanted or [of_organization(organization)])
+        expression = " AND ".join(f"({each})" for each in wanted)
         return f"({expression}) NOT ({' OR '.join(unwanted)})" if unwanted else expression
 
     def _numbers(self, condition: Filter) -> list[int]:

@@ -6,9 +6,10 @@ import sqlite3
 from collections.abc import Iterator
 from typing import NamedTuple, TypeAlias
 
+from fairlead.archive.damage import required
 from fairlead.archive.model import Archived, Page, Query, Turn
+from fairlead.archive.positions import Bounds, bounds_of, turned
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
-from fairlead.archive.sqlite.damage import required
 
 _COLUMNS = (
     "organization.uuid, event.position, event.number, event.revision, event.superseded, event.fetched_at, event.tag, "
@@ -17,13 +18,6 @@ _COLUMNS = (
 _EVENTS = f"SELECT {_COLUMNS} FROM event JOIN organization ON organization.id = event.organization {BODY_JOINS}"
 _AT_ONCE = 500
 _Row: TypeAlias = tuple[object, ...]
-
-
-class Bounds(NamedTuple):
-    """Positions from `low` up to, not including, `high`."""
-
-    low: int
-    high: int
 
 
 class Search(NamedTuple):
@@ -43,18 +37,13 @@ class Finder:
 
     def page(self, search: Search, turn: Turn) -> Page:
         """A page of a query."""
-        bounds = bounds_of(search.query)
-        if turn.above is not None:
-            low = max(bounds.low, turn.above + 1)
-            found = self._positions(search, Bounds(low, bounds.high), turn.limit + 1, rising=True)
-            newer, found = len(found) > turn.limit, found[: turn.limit][::-1]
-            older = bool(self._positions(search, Bounds(bounds.low, low), 1))
-        else:
-            high = bounds.high if turn.below is None else min(bounds.high, turn.below)
-            found = self._positions(search, Bounds(bounds.low, high), turn.limit + 1)
-            older, found = len(found) > turn.limit, found[: turn.limit]
-            newer = bool(self._positions(search, Bounds(high, bounds.high), 1))
-        return Page(events=tuple(self.events(found)), has_older=older, has_newer=newer)
+
+        def find(bounds: Bounds, limit: int, rising: bool) -> list[int]:
+            return self._positions(search, bounds, limit, rising=rising)
+
+        found = turned(find, bounds_of(search.query), turn)
+        events = tuple(self.events(found.positions))
+        return Page(events=events, has_older=found.has_older, has_newer=found.has_newer)
 
     def events(self, positions: list[int]) -> Iterator[Archived]:
         """The events at positions, in their order."""
@@ -97,6 +86,8 @@ class Finder:
             rows = self._connection.execute(
                 f"{_EVENTS} WHERE event.number >= ? AND event.number < ? ORDER BY event.number", bounds
             ).fetchall()
+            if not rows:
+                return
             yield from map(self._archived, rows)
 
     def _rows(self, positions: list[int]) -> list[_Row]:
@@ -131,9 +122,3 @@ class Finder:
             )
             values = (search.organization, *bounds, limit)
         return [row[0] for row in self._connection.execute(statement, values)]
-
-
-def bounds_of(query: Query) -> Bounds:
-    """The positions that a query's time allows."""
-    highest = (1 << 63) - 1
-    return Bounds(0 if query.since is None else query.since, highest if query.until is None else query.until)

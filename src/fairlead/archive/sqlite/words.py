@@ -5,7 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from fairlead.archive.sqlite.damage import required
+from fairlead.archive.damage import required
+from fairlead.archive.text import storable
 
 _MOST_REMEMBERED = 200_000
 
@@ -25,6 +26,8 @@ class Words:
         known = self._numbers.get(text)
         if known is not None:
             return known
+        if not storable(text):
+            return None
         row = self._connection.execute("SELECT id FROM word WHERE text = ?", (text,)).fetchone()
         return None if row is None else self._remember(row[0], text)
 
@@ -41,6 +44,10 @@ class Words:
             row = self._connection.execute("SELECT text FROM word WHERE id = ?", (number,)).fetchone()
             self._remember(number, required(row)[0])
         return self._texts[number]
+
+    def texts_of(self, numbers: Iterable[int]) -> dict[int, str | None]:
+        """The words of numbers."""
+        return {number: self.text_of(number) for number in numbers}
 
     def forget(self) -> None:
         """Forget all, because a transaction that made some was undone."""

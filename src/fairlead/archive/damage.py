@@ -1,4 +1,4 @@
-"""What is said when tables do not fit together: SQLite's own checks see pages, not what they mean."""
+"""What is said when tables do not fit together: a database's own checks see pages, not what they mean."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ def damaged() -> ArchiveUnusable:
     )
 
 
+def incomplete() -> ArchiveUnusable:
+    """What is said when a row is not there that others refer to."""
+    return ArchiveUnusable(
+        "The archive is damaged: a row that others refer to is missing.",
+        remedy="Run `fairlead events verify` to see where, and restore a backup.",
+    )
+
+
 def required(row: Row | None) -> Row:
     """A row that other rows refer to; raises ArchiveUnusable when it is not there."""
     if row is None:
-        raise ArchiveUnusable(
-            "The archive is damaged: a row that others refer to is missing.",
-            remedy="Run `fairlead events verify` to see where, and restore a backup.",
-        )
+        raise incomplete()
     return row
