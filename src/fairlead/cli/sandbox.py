@@ -39,6 +39,7 @@ class _Flags(TypedDict):
     events: int
     seed: int
     now: float | None
+    anchor: float | None
     retention_days: int
     boundary: Boundary
     vocabulary: Vocabulary
@@ -84,6 +85,11 @@ class _SandboxCommand(click.Command):
     "--now",
     type=click.IntRange(1_000_000_000, 32_503_680_000),
     help="The present, Unix seconds.  [default: the clock]",
+)
+@click.option(
+    "--anchor",
+    type=click.IntRange(1_000_000_000, 32_503_680_000),
+    help="Where the --events end, Unix seconds; --live goes on from there.  [default: the present]",
 )
 @click.option(
     "--retention-days",
