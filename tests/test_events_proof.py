@@ -170,6 +170,17 @@ def test_an_archive_is_verified_without_its_secret(kept: Kept, tmp_path: Path) -
     assert (refused.code, "the key is of PeterNeumann" in refused.err) == (1, True)
 
 
+def test_a_gap_that_grew_since_it_was_signed_for_is_still_recorded(kept: Kept) -> None:
+    """An outage that goes on makes its gap longer; one that became shorter hides what is missing."""
+    ((end,),) = kept.execute("SELECT \"end\" FROM gap WHERE reason = 'not-read-in-time'")
+    kept.keep([], attested=False, gaps=(Gap(end, end + HOUR, "not-read-in-time", NOW + 2),))
+    assert kept.verified()["findings"] == []
+    kept.keep([_events(1)[0].replace(b'"origin":"', b'"origin":"X')])
+    assert kept.verified()["findings"] == []
+    kept.execute("UPDATE gap SET \"end\" = ? WHERE reason = 'not-read-in-time'", end)
+    assert kept.found() == [("gap", None, None)]
+
+
 def test_events_that_no_checkpoint_covers_are_counted(kept: Kept) -> None:
     """They agree with their hashes, and nobody has signed for them yet."""
     kept.keep([_events(1)[0].replace(b'"origin":"', b'"origin":"X')], attested=False)

@@ -54,7 +54,11 @@ def _signed(checkpoints: Iterable[Checkpoint]) -> tuple[Claims, Damage | None, C
 
 
 def _lost(signed: Claims, now: Claims) -> Iterator[Damage]:
+    # A gap that goes on becomes longer, and is the same one.
+    ends = {(organization, gap.start, gap.reason, gap.found_at): gap.end for organization, gap in now.gaps}
     for organization, gap in sorted(signed.gaps - now.gaps, key=lambda each: (each[1].end, each[0])):
+        if ends.get((organization, gap.start, gap.reason, gap.found_at), -1) >= gap.end:
+            continue
         message = f"The gap {_span(gap)} of {organization}, which was signed for, is not recorded any more."
         yield Damage(kind=DamageKind.GAP, message=message)
     for organization, slices in beyond(signed.covered, now.covered).items():
