@@ -10,6 +10,7 @@ from bench import document
 from bench.archive.building import ORGANIZATION, Built, build
 from bench.archive.reads import count_reads, page_reads
 from bench.archive.report import Circumstances, Measured, render, targets
+from bench.archive.rest import rest_reads
 from bench.archive.streams import export_stream, verify_stream
 from bench.archive.syncing import Synced
 from bench.archive.timing import percentile, timing_of
@@ -41,6 +42,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
         counts=count_reads(path, 1, silently),
         export=export_stream(path, 500),
         verify=verify_stream(path, jobs=1),
+        rest=rest_reads(path, 1),
     )
 
 

@@ -20,6 +20,7 @@ from bench import document
 from bench.archive.building import ORGANIZATION, Built, build
 from bench.archive.reads import count_reads, page_reads
 from bench.archive.report import Circumstances, Measured, render, targets
+from bench.archive.rest import rest_reads
 from bench.archive.streams import export_stream, verify_stream
 from bench.archive.syncing import measure_sync
 from bench.machine import cpu_seconds, hardware, share_of_others
@@ -75,6 +76,7 @@ def measure(asked: argparse.Namespace, folder: Path, say: Callable[[str], None])
         counts=counts,
         export=export,
         verify=verify_stream(path),
+        rest=rest_reads(path, asked.rounds),
     )
 
 

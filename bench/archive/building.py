@@ -21,7 +21,7 @@ ORGANIZATION = DEMO_ORGANIZATION_ID
 BATCH = 1_000
 _NOW = 1_793_491_200 * MICROS_PER_SECOND  # 1 November 2026: the same events whenever they are made
 _KEY = bytes(32)
-_HOLDER = "bench"
+HOLDER = "bench"
 _AHEAD = 8
 _TOLD = 500_000
 
@@ -38,13 +38,13 @@ class Built:
 
 def build(archive: SqliteArchive, events: int, say: Callable[[str], None]) -> Built:
     """Keep the first so many events of a history, oldest first, in batches of 1,000; redacted, as sync keeps them."""
-    archive.take_lease(ORGANIZATION, _HOLDER, 0, 1 << 62)
+    archive.take_lease(ORGANIZATION, HOLDER, 0, 1 << 62)
     spent = cpu = slowest = 0.0
     kept = 0
     for events_of_batch in _prepared(events):
         batch = Batch(
             organization=ORGANIZATION,
-            holder=_HOLDER,
+            holder=HOLDER,
             fetched_at=_NOW * NANOS_PER_MICRO,
             events=tuple(events_of_batch),
         )

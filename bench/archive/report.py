@@ -8,6 +8,7 @@ from datetime import date
 
 from bench.archive.building import Built
 from bench.archive.reads import BUCKETS, FACETS, PAGE, CountRead, PageRead
+from bench.archive.rest import RestRead
 from bench.archive.streams import Stream
 from bench.archive.syncing import Synced
 from bench.archive.timing import Timing
@@ -40,6 +41,7 @@ class Measured:
     counts: Sequence[CountRead]
     export: Stream
     verify: Stream
+    rest: Sequence[RestRead]
 
 
 def targets(measured: Measured) -> list[Target]:
@@ -74,6 +76,8 @@ def render(measured: Measured, circumstances: Circumstances) -> str:
             _pages(measured.pages),
             f"### About {BUCKETS} buckets and {len(FACETS)} facets, milliseconds",
             _counts(measured.counts),
+            "### The same through REST, milliseconds",
+            _rest(measured.rest),
             "### Streams",
             _streams(measured),
             f"Versions: {circumstances.versions}.",
@@ -113,6 +117,11 @@ def _pages(reads: Iterable[PageRead]) -> str:
 def _counts(reads: Iterable[CountRead]) -> str:
     head = ("", "events", "first, cold", "p50", "p99", "p99 of a core")
     return table(head, [[read.name, f"{read.events:,}", _ms(read.cold.clock), *_timing(read.warm)] for read in reads])
+
+
+def _rest(reads: Iterable[RestRead]) -> str:
+    rows = [[read.name, f"{read.size:,}", _ms(read.timing.p50), _ms(read.timing.p99)] for read in reads]
+    return table(("", "bytes", "p50", "p99"), rows)
 
 
 def _streams(measured: Measured) -> str:
