@@ -25,6 +25,7 @@ from fairlead.cli.choice import Choice
 from fairlead.cli.documents import runnable_plans
 from fairlead.errors import ConfigurationError
 from fairlead.sandbox.options import SandboxOptions
+from server_process import server_process, until
 
 EVENTS = 1_500
 LONG_AGO = "1577836800"
@@ -285,3 +286,36 @@ async def test_agents_read_the_same_audit_trail(archived: serving.Gateway) -> No
         found = await client.call_tool("search-audit-trail", given)
     assert tools >= {"search-audit-trail", "count-audit-events", "get-audit-event", "get-target-timeline"}
     assert found.structured_content == get(archived.route("audit-trail/search"), eventType="DELETE").value
+
+
+def test_a_server_keeps_its_archive_fresh_and_tells_how_it_stands(tmp_path: Path) -> None:
+    """It follows while it serves: soon the newest page comes from the archive, and a signal ends both in good order."""
+    file = tmp_path / "audit.db"
+    with (
+        serving.gateway(sandbox=SandboxOptions(events=600, rate_limit=0)) as upstream,
+        server_process(
+            f"--archive={file}", "--upstream", str(upstream.sandbox_url), "--pin",
+            f"organizationId={upstream.organization_id}", env={"QOVERY_API_KEY": upstream.sandbox_token},
+        ) as server,
+    ):  # fmt: skip
+
+        def standing() -> dict[str, Any]:
+            told: dict[str, Any] = get(f"{server.rest_url}/readyz").value["archive"]
+            return told
+
+        server.record("events kept")
+        until(lambda: standing()["newest_read_seconds_ago"] is not None, "the archive was read to its end")
+        found = standing()
+        assert (found["organizations"], found["events"], found["gaps"], found["stalled"]) == (1, 600, 0, False)
+        assert upstream.organization_id not in json.dumps(found)
+        page = get(f"{server.rest_url}/v1/organization/{upstream.organization_id}/events", pageSize=100)
+        assert page.headers["x-fairlead-source"] == "archive"
+        assert len(page.value["events"]) == 100
+        told = get(f"{server.rest_url}/metrics").body.decode()
+        assert f'fairlead_archive_events_total{{organization="{upstream.organization_id}"}} 600\n' in told
+        assert server.terminate() == 0
+    settings = serving.settings_for_tests(data_home=tmp_path)
+    archive = open_archive(place_of(str(file), settings))
+    assert len(archive.checkpoints()) >= 1
+    assert archive.take_lease(upstream.organization_id, "anybody", now=1, until=2)
+    archive.close()

@@ -14,7 +14,7 @@ from fairlead.errors import ArchiveError
 from fairlead.expose.readiness import ArchiveReadiness
 from fairlead.ingest.pace import headroom, patience, retention_of
 
-LOOKS = 10.0
+LOOKS = 2.0
 """Seconds between two looks at the archive."""
 
 

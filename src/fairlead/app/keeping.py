@@ -73,6 +73,7 @@ def _sync_options(options: ServeOptions, equipment: Equipment) -> SyncOptions:
         plans=options.followed,
         settings=options.settings,
         place=options.archive,
+        organizations=options.organizations,
         sandbox=options.sandbox is not None,
         sandbox_url=equipment.sandbox_url,
         upstream=None if options.sandbox else options.upstream,

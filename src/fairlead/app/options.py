@@ -24,7 +24,7 @@ class ServeOptions:
     to strangers, without a path of this machine.
 
     With an `archive`, callers are answered from it where it has all that the upstream could say. `followed` are the
-    plans that it is kept fresh with; without them it is only read.
+    plans that it is kept fresh with, of `organizations` (none: all that the key may see); without them it is only read.
 
     With `tool_search`, MCP clients find tools instead of listing them.
 
@@ -45,6 +45,7 @@ class ServeOptions:
     tool_search: bool = False
     archive: Place | None = None
     followed: tuple[Plan, ...] = ()
+    organizations: tuple[str, ...] = ()
     compile: Callable[[], tuple[Plan, ...]] | None = None
     watch: Watch | None = None
     worker: int = 0

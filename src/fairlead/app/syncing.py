@@ -23,7 +23,7 @@ from fairlead.archive.preparation import Redact, preparation
 from fairlead.archive.redaction import redact
 from fairlead.archive.store import Archive
 from fairlead.engine.execute import Runnable
-from fairlead.errors import FairleadError
+from fairlead.errors import FairleadError, UpstreamRejected
 from fairlead.ingest.allowance import Allowance
 from fairlead.ingest.api import list_organizations
 from fairlead.ingest.attesting import Attester, attest
@@ -88,7 +88,14 @@ class Syncing:
 
     async def organizations(self) -> tuple[str, ...]:
         """Whose events are wanted; raises UpstreamError when it has to be asked and cannot."""
-        return self.named or await list_organizations(self.way.ready)
+        if self.named:
+            return self.named
+        try:
+            return await list_organizations(self.way.ready)
+        except UpstreamRejected as refusal:
+            # A key that may see the events of one organization need not be able to list any.
+            refusal.remedy = f"{refusal.remedy} Or the key may not list organizations: then name yours."
+            raise
 
     async def run(self, wish: Wish, report: Report) -> Summary:
         """Sync one organization, and sign what the log has become; that this failed is told by the summary."""

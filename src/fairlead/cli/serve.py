@@ -121,6 +121,7 @@ def serve(
         tool_search=tool_search,
         archive=archive_place(archive, chosen, sandbox=sandbox),
         followed=runnable_plans(Choice()) if archive is not None else (),
+        organizations=_pinned_organizations(choice),
         compile=lambda: _plans_again(choice, seen, sandbox=sandbox),
         watch=seen,
         command=stdio_command(choice, *switches),
@@ -136,6 +137,11 @@ def serve(
 
     run(_serve(options, any_sandbox_port=any_sandbox_port))
     return 0
+
+
+def _pinned_organizations(choice: Choice) -> tuple[str, ...]:
+    """The organization that a pin fixes for callers, which is then the one to follow."""
+    return tuple(value for name, value in choice.named_pins().items() if name.lower() == "organizationid")
 
 
 def stand_in_for(*, is_kept: bool) -> SandboxOptions:
