@@ -190,8 +190,8 @@ def test_syslog_over_tcp_counts_octets_and_outlives_its_connections(kept: KeptEv
     kept.keep([plain_event(50, target_name="line\nbreak \u00e9\x00")])
     with syslog_stream(3, 9) as receiver:
         done = forward(kept, "syslog", f"127.0.0.1:{receiver.port}", "--batch", "4", "--hostname", "here")
+        assert done.code == 0, done.err
         until(lambda: "event-50" in _ids(receiver.messages), "the last message")
-    assert done.code == 0, done.err
     assert receiver.connections == 3
     assert list(dict.fromkeys(_ids(receiver.messages))) == ids(kept)
     bodies = {raw.partition(b"] ")[2].removeprefix(b"\xef\xbb\xbf") for raw in receiver.messages}

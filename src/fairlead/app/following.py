@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from fairlead.app.ports import address_of, bound, port
+from fairlead.app.stopping import stop_once
 from fairlead.app.syncing import Syncing, SyncOptions, open_syncing
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.expose.connection import answering
@@ -67,26 +66,9 @@ async def follow_until_signal(options: FollowOptions, announce: Callable[[str, s
     async with open_syncing(options.sync) as syncing:
         following = following_of(syncing, options.every)
         async with _telling(options, syncing, following) as url:
-            stop = stop_or_end()
+            stop = stop_once()
             announce(syncing.target.archive.name, url)
             await follow_syncing(syncing, following, stop)
-
-
-def stop_or_end() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second one ends the process.
-
-    The archive is safe at any moment: a transaction that is not complete never was.
-    """
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-
-    def on_signal(number: int) -> None:
-        if stop.is_set():
-            os._exit(128 + number)
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal, number)
-    return stop
 
 
 @asynccontextmanager

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
-
-_NUMBERS = (signal.SIGTERM, signal.SIGINT)
 
 
 def stop_once() -> asyncio.Event:
-    """An event that the first SIGTERM or SIGINT sets; the second one ends the process as if nobody listened."""
+    """An event that the first SIGTERM or SIGINT sets; the second one ends the process at once.
+
+    What writes is safe at any moment: a transaction, or a file, that is not complete never was.
+    """
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
-    def on_signal() -> None:
+    def on_signal(number: int) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
         stop.set()
-        for number in _NUMBERS:
-            loop.remove_signal_handler(number)
 
-    for number in _NUMBERS:
-        loop.add_signal_handler(number, on_signal)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, on_signal, number)
     return stop
 
 

@@ -10,8 +10,8 @@ import ssl
 import struct
 import termios
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -26,6 +26,7 @@ Transport = Literal["tcp", "udp", "tls"]
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9a-fA-F:.%]+)\]|(?P<host>[^\s:/\[\]]+)):(?P<port>[0-9]{1,5})")
 # What a machine holds of a connection for a program that does not read: 6 MiB on Linux, unless it was tuned.
 _MOST_HELD = 8 * 1024 * 1024
+_FAREWELLS, _FAREWELL = 3, 5.0
 _LEAST_LOOK, _MOST_LOOK = 0.0005, 0.02
 
 
@@ -75,6 +76,7 @@ async def open_syslog(line: Line) -> AsyncIterator[Deliver]:
     stream = _Stream(line, _trust(line) if line.transport == "tls" else None)
     try:
         yield stream.deliver
+        await stream.settle()
     finally:
         await stream.close()
 
@@ -110,12 +112,8 @@ class _Stream:
         text = b"".join(framed(message(each.raw, read_event(each.raw), sender)) for each in batch.events)
         try:
             async with asyncio.timeout(self._line.timeout):
-                reader, writer = await self._connected()
-                writer.write(text)
-                await writer.drain()
-                await _acknowledged(writer)
-                if await self._has_ended(reader):
-                    raise ConnectionAbortedError
+                with _lost():
+                    await self._hand_over(text)
         except ssl.SSLCertVerificationError as failure:
             await self.close()
             return Outcome(Verdict.DENIED, f"its certificate is not trusted: {failure.verify_message}")
@@ -129,6 +127,37 @@ class _Stream:
         while sum(map(len, self._held)) - len(self._held[0]) >= _MOST_HELD:
             self._held.popleft()
         return Outcome(Verdict.DELIVERED)
+
+    async def _hand_over(self, text: bytes) -> None:
+        reader, writer = await self._connected()
+        writer.write(text)
+        await writer.drain()
+        await _acknowledged(writer)
+        if await self._has_ended(reader):
+            raise ConnectionAbortedError
+
+    async def settle(self) -> None:
+        """Say that nothing more comes, and wait until all of it is read; what a reset lost is sent once more."""
+        for _ in range(_FAREWELLS):
+            if not self._held:
+                break
+            try:
+                async with asyncio.timeout(min(self._line.timeout, _FAREWELL)):
+                    with _lost():
+                        await self._read_to_the_end()
+                break
+            except TimeoutError:
+                break
+            except OSError:
+                await self.close()
+
+    async def _read_to_the_end(self) -> None:
+        reader, writer = await self._connected()
+        await writer.drain()
+        if writer.can_write_eof():  # not over TLS
+            writer.write_eof()
+            while await reader.read(65_536):
+                pass
 
     async def close(self) -> None:
         """End the connection."""
@@ -161,6 +190,15 @@ class _Stream:
             return False
         self._held.clear()
         return True
+
+
+@contextmanager
+def _lost() -> Iterator[None]:
+    """Tell what uvloop says of a connection that was reset meanwhile as the lost connection that it is."""
+    try:
+        yield
+    except RuntimeError as failure:
+        raise ConnectionAbortedError from failure
 
 
 async def _acknowledged(writer: asyncio.StreamWriter) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit
 
 import orjson
 
+from fairlead.archive.asking import API_NAMES
 from fairlead.archive.contract import PAGE_SIZE_DEFAULT, PAGE_SIZE_MAXIMUM, digits, filter_nanos
-from fairlead.archive.model import Dimension, Filter, OrganizationState, Page, Query, Turn
+from fairlead.archive.model import Filter, OrganizationState, Page, Query, Turn
 from fairlead.archive.store import Archive
 from fairlead.trail.first import Asked
 
@@ -19,16 +20,16 @@ EVENTS_PATH = "/organization/{organizationId}/events"
 _SHIFT = 7_000_000_000_000_000_000
 """Archive tokens are positions moved by 222 years, so that they name a time that no token of the upstream does."""
 
-_FILTERS: Mapping[str, Dimension] = {
-    "eventType": "event_type",
-    "targetType": "target_type",
-    "subTargetType": "sub_target_type",
-    "origin": "origin",
-    "triggeredBy": "triggered_by",
-    "targetId": "target_id",
-    "serviceProjectId": "project_id",
-    "serviceEnvironmentId": "environment_id",
-}
+_FILTERS = (
+    "eventType",
+    "targetType",
+    "subTargetType",
+    "origin",
+    "triggeredBy",
+    "targetId",
+    "serviceProjectId",
+    "serviceEnvironmentId",
+)
 
 
 class Received(NamedTuple):
@@ -47,14 +48,14 @@ def received(url: str) -> Received:
     return Received(organization, pairs, {name: value for name, value in pairs if value})
 
 
-def query_of(said: Received, filters: Mapping[str, Dimension]) -> Query:
+def query_of(said: Received, filters: Iterable[str]) -> Query:
     """The events that a request asks for; raises ValueError for a time that only the upstream can judge."""
     given = said.given
     return Query(
         organization=said.organization,
         since=filter_nanos(given["fromTimestamp"]) if "fromTimestamp" in given else None,
         until=filter_nanos(given["toTimestamp"]) if "toTimestamp" in given else None,
-        filters=tuple(Filter(dimension, (given[name],)) for name, dimension in filters.items() if name in given),
+        filters=tuple(Filter(API_NAMES[name], (given[name],)) for name in filters if name in given),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import orjson
 
-from fairlead.archive.model import Dimension, OrganizationState
+from fairlead.archive.model import OrganizationState
 from fairlead.archive.store import Archive
 from fairlead.archive.targets import Level, targets
 from fairlead.trail.events import query_of, received
@@ -18,14 +18,7 @@ TARGETS_PATH = "/organization/{organizationId}/targets"
 MOST = 2_000
 """Targets that are named from the archive; an organization with more is left to the upstream, which has no pages."""
 
-_FILTERS: Mapping[str, Dimension] = {
-    "eventType": "event_type",
-    "targetType": "target_type",
-    "origin": "origin",
-    "triggeredBy": "triggered_by",
-    "projectId": "project_id",
-    "environmentId": "environment_id",
-}
+_FILTERS = ("eventType", "targetType", "origin", "triggeredBy", "projectId", "environmentId")
 _LEVELS: Mapping[str, Level] = {"": "target", "PROJECT": "project", "ENVIRONMENT": "environment"}
 
 

@@ -3,46 +3,27 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from fairlead.cli.archive.opening import archive_option
-from fairlead.cli.environment import settings
+from fairlead.cli.archive.source import source_options
 from fairlead.cli.failures import EXIT_FAILED
 from fairlead.cli.terminal import say
 
 if TYPE_CHECKING:
+    from fairlead.app.syncing import SyncOptions
     from fairlead.ingest.progress import Summary
 
 EXIT_GAP = 3
 
 
 @click.command()
-@archive_option
-@click.option(
-    "--organization",
-    "organizations",
-    multiple=True,
-    metavar="ID",
-    help="An organization; repeatable.  [default: all that the key may see]",
-)
-@click.option("--sandbox", is_flag=True, help="Read a made-up organization on this machine instead of the real API.")
-@click.option("--upstream", metavar="URL", help="Read from this address instead of the document's baseUri.")
 @click.option("--since", default="", metavar="WHEN", help="Read back to then at most: `30d`, `2026-10-01`.")
 @click.option("--deep", is_flag=True, help="Read everything again that the upstream still holds, for late events.")
-@click.option(
-    "--budget",
-    type=click.FloatRange(0.01, 1.0),
-    default=0.5,
-    show_default=True,
-    help="The share of the hourly requests of the key to use; the rest is left to others.",
-)
-@click.option("--keep-secrets", is_flag=True, help="Store the secrets in events as they are. You should not.")
-def sync(
-    named: str, organizations: tuple[str, ...], sandbox: bool, upstream: str | None, since: str, deep: bool,
-    budget: float, keep_secrets: bool,
-) -> int:  # fmt: skip
+@source_options
+def sync(source: SyncOptions, since: str, deep: bool) -> int:
     """Keep what the upstream still holds and the archive lacks, oldest first.
 
     Ctrl-C at any time: what was kept stays, and the next run goes on from there. Exit status 3 says that events
@@ -54,36 +35,17 @@ def sync(
       QOVERY_API_KEY=… fairlead events sync --archive audit.db
       fairlead events sync --organization … --budget 0.2
     """
-    from fairlead.app.syncing import SyncOptions, sync_all
+    from fairlead.app.syncing import sync_all
     from fairlead.cli.archive.instants import instant_option
     from fairlead.cli.archive.progress import telling
-    from fairlead.cli.choice import Choice
-    from fairlead.cli.documents import runnable_plans
     from fairlead.cli.running import run
-    from fairlead.cli.serve import refuse_foreign_sandbox
 
-    plans = runnable_plans(Choice())
-    if sandbox:
-        refuse_foreign_sandbox(plans, upstream)
-    if keep_secrets:
-        say("Secrets in events will be stored in clear (--keep-secrets).", err=True, colour="yellow")
-    options = SyncOptions(
-        plans=plans,
-        settings=settings(),
-        archive=named,
-        organizations=organizations,
-        sandbox=sandbox,
-        upstream=upstream,
-        since=instant_option(since, "--since") if since else None,
-        deep=deep,
-        budget=budget,
-        keep_secrets=keep_secrets,
-    )
+    options = replace(source, since=instant_option(since, "--since") if since else None, deep=deep)
     with telling(sys.stderr) as report:
         outcome = run(sync_all(options, report))
     for summary in outcome.summaries:
         _print(summary)
-    place = f" --archive {outcome.archive}" if named or sandbox else ""
+    place = f" --archive {outcome.archive}" if source.archive or source.sandbox else ""
     click.echo()
     say(f"The archive is {outcome.archive}. What now: `fairlead events list{place}`, `fairlead events stats{place}`.")
     unsigned = [summary.unsigned for summary in outcome.summaries if summary.unsigned is not None]
