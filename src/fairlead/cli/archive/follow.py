@@ -41,8 +41,8 @@ def follow(source: SyncOptions, every: str, metrics_port: int | None) -> int:
     from fairlead.cli.running import run
     from fairlead.telemetry.records import configure_logging
 
-    configure_logging(colours=colours(sys.stderr), form=source.settings.log_format)
     options = FollowOptions(sync=source, every=span_option(every, "--every"), metrics_port=metrics_port)
+    configure_logging(colours=colours(sys.stderr), form=source.settings.log_format)
     run(follow_until_signal(options, _announce))
     say("Stopped; what was read is kept.", err=True)
     return 0
