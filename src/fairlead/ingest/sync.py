@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.coverage import Slice, holes, joined
 from fairlead.archive.model import Batch, Gap, GapReason, Kept, Prepared
 from fairlead.archive.preparation import Incoming
 from fairlead.archive.store import Archive
-from fairlead.errors import ArchiveBusy, FairleadError, UpstreamRejected
+from fairlead.errors import ArchiveBusy, FairleadError, UpstreamError, UpstreamRejected
 from fairlead.ingest.api import Ask
 from fairlead.ingest.found import Found, incoming, read_events, second_of, told_page
 from fairlead.ingest.progress import Progress, Report, Summary
@@ -98,6 +99,9 @@ async def _renewed(way: Way, target: Target, organization: str) -> None:
         await asyncio.to_thread(target.archive.take_lease, organization, target.holder, now, now + LEASE)
 
 
+_Steps: TypeAlias = asyncio.Queue[Found | UpstreamError | None]
+
+
 class _Run:
     """A run in progress, and what it has counted so far."""
 
@@ -148,13 +152,22 @@ class _Run:
 
     async def _read_windows(self, work: Task) -> None:
         """Read window after window; while pages are kept, the next ones are on their way."""
-        queue: asyncio.Queue[Found | None] = asyncio.Queue(_WAITING_STEPS)
+        queue: _Steps = asyncio.Queue(_WAITING_STEPS)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._fill(queue, work))
             while steps := await _drained(queue):
                 await self._keep_steps(steps, work)
 
-    async def _fill(self, queue: asyncio.Queue[Found | None], work: Task) -> None:
+    async def _fill(self, queue: _Steps, work: Task) -> None:
+        """Put in all there is to keep, and then the end; a failure is one, so that what was read before it is kept."""
+        try:
+            await self._walk_windows(queue, work)
+        except UpstreamError as failure:
+            await queue.put(failure)
+        else:
+            await queue.put(None)
+
+    async def _walk_windows(self, queue: _Steps, work: Task) -> None:
         width = HOUR
         while True:
             window = next_window(work, width)
@@ -162,10 +175,9 @@ class _Run:
             async for found in walk(self._reader.page, window, self._reader.size):
                 await queue.put(found if found.cut_at is None else await self._placed(found, window))
             if window.end > work.settled:
-                break
+                return
             work = work._replace(missing=tuple(hole for each in work.missing for hole in holes([window], each)))
             width = next_width(width, self._reader.requests - before)
-        await queue.put(None)
 
     async def _keep_steps(self, steps: list[Found], work: Task) -> None:
         covered: list[Slice] = []
@@ -263,17 +275,19 @@ class _Run:
         return _nanos(self._clock.wall() - self._ahead)
 
 
-async def _drained(queue: asyncio.Queue[Found | None]) -> list[Found]:
-    """What is in the queue, at least one step; nothing at its end."""
+async def _drained(queue: _Steps) -> list[Found]:
+    """What is in the queue, at least one step; nothing at its end, or the failure that it ends with is raised."""
     steps: list[Found] = []
     item = await queue.get()
-    while item is not None:
+    while isinstance(item, Found):
         steps.append(item)
         if queue.empty():
             return steps
         item = queue.get_nowait()
     if steps:
-        await queue.put(None)
+        await queue.put(item)
+    elif item is not None:
+        raise item
     return steps
 
 
