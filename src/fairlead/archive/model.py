@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from fairlead.archive.coverage import Slice, Slices
 from fairlead.archive.events import name_of, read_event
@@ -18,16 +18,7 @@ Dimension = Literal[
     "project_id",
     "environment_id",
 ]
-DIMENSIONS: tuple[Dimension, ...] = (
-    "event_type",
-    "target_type",
-    "sub_target_type",
-    "origin",
-    "triggered_by",
-    "target_id",
-    "project_id",
-    "environment_id",
-)
+DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 """The fields of an event that can be filtered by and counted, in the order they are stored."""
 
 GapReason = Literal["beyond-retention", "not-read-in-time", "tie-longer-than-pages", "upstream-refused"]
