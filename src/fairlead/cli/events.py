@@ -30,7 +30,8 @@ _COMMANDS: Mapping[str, str] = {
     package="fairlead.cli.archive",
     table=_COMMANDS,
     epilog="\b\nThe archive is the file or `postgresql://…` of --archive or FAIRLEAD_ARCHIVE, else a file of\n"
-    "your own under ~/.local/share/fairlead. Exit status 3 of `sync` says that a gap was\nfound, of `gaps` that there is one.",
+    "your own under ~/.local/share/fairlead. Exit status 3 of `sync` says that a gap was found,\n"
+    "of `gaps` that there is one.",
 )
 def events() -> None:
     """Keep the events of an organization: Qovery forgets them after days, the archive does not.
