@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 from archive_stores import HOLDER, ORGANIZATION, OTHER, T, batch, keep, lease, names, opened, prepared, raw
@@ -12,6 +13,7 @@ from fairlead.archive.merkle import EMPTY, extended, leaf_hash, root
 from fairlead.archive.model import Archived, Query
 from fairlead.archive.preparation import LeafHead, leaf_data
 from fairlead.archive.proofs import frontier_at, inclusion_proof, verify_inclusion
+from fairlead.archive.sqlite.connection import open_writer
 from fairlead.archive.store import Archive
 
 pytest_plugins = ("archive_fixtures",)
@@ -105,6 +107,14 @@ def test_two_who_make_an_archive_at_once_make_one(place: str) -> None:
         assert all(each.result() for each in taken)
         values = [threads.submit(archive.property, "key", value) for archive, value in ((first, b"1"), (second, b"2"))]
         assert len({each.result() for each in values}) == 1
+
+
+def test_many_who_make_one_file_at_once_are_patient(tmp_path: Path) -> None:
+    """SQLite itself refuses all but the first at once, however patient the connection is."""
+    with ThreadPoolExecutor(4) as threads:
+        made = [threads.submit(open_writer, tmp_path / f"{number // 4}.db", 10.0) for number in range(160)]
+        for each in made:
+            each.result().close()
 
 
 def test_what_is_compressed_with_a_learned_dictionary_is_read_by_all(place: str) -> None:

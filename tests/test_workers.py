@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import re
@@ -264,7 +265,8 @@ def test_a_server_whose_workers_die_again_and_again_ends(tmp_path: Path) -> None
     with crew(tmp_path) as (server, _):
         while server.process.poll() is None:
             for pid in server.workers():
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):  # it ended since they were listed
+                    os.kill(pid, signal.SIGKILL)
         assert server.process.returncode == 128 + signal.SIGKILL
         server.record("workers end as soon as they start")
 

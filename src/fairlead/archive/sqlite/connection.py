@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from fairlead.errors import ArchiveBusy, ArchiveError, ArchiveUnusable
 _CACHE_KIB = 64 * 1024
 _MAP_BYTES = 1 << 40
 _LOG_PAGES = 4_096
+_PAUSE = 0.01
 
 
 def open_writer(path: Path, patience: float) -> sqlite3.Connection:
@@ -22,7 +24,7 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
         _make_file(path)
         connection = _connect(path, "rwc", patience)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(connection, patience)
             # What a run reported as kept survives a power cut.
             connection.execute("PRAGMA synchronous = FULL")
             # Nothing of an event is ever deleted; overwriting the index's old segments would only take time.
@@ -33,6 +35,20 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """Give the file its log; SQLite refuses this at once, without patience, while another program does the same."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as failure:
+            if not _is_busy(failure) or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
 
 
 def _make_file(path: Path) -> None:
@@ -142,16 +158,24 @@ _REASONS: tuple[tuple[int, str, str], ...] = (
 
 
 def _error(failure: sqlite3.Error, path: Path) -> ArchiveError:
-    code = getattr(failure, "sqlite_errorcode", 0) & 0xFF
-    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+    if _is_busy(failure):
         return ArchiveBusy(
             f"The archive {path} is locked by another program.",
             detail=str(failure),
             remedy="Try again when that one is done; nothing was changed.",
         )
     for number, said, remedy in _REASONS:
-        if code == number:
+        if _code(failure) == number:
             return ArchiveUnusable(f"The archive {path} cannot be used: {said}.", detail=str(failure), remedy=remedy)
     return ArchiveUnusable(
         f"The archive {path} cannot be used: it is damaged, or no archive.", detail=str(failure), remedy=_DAMAGED
     )
+
+
+def _is_busy(failure: sqlite3.Error) -> bool:
+    return _code(failure) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def _code(failure: sqlite3.Error) -> int:
+    """The primary result code; 0 for what Python itself refused."""
+    return getattr(failure, "sqlite_errorcode", 0) & 0xFF
