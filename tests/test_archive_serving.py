@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import urllib.error
-import urllib.request
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from mcp import Client
 
 import serving
+from archive_gateway import EVENTS, Answer, gateway_on, get
 from fairlead.app.syncing import SyncOptions, sync_all
+from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.factory import open_archive
 from fairlead.archive.model import Batch
 from fairlead.archive.place import Place, place_of
@@ -27,32 +28,8 @@ from fairlead.errors import ConfigurationError
 from fairlead.sandbox.options import SandboxOptions
 from server_process import server_process, until
 
-EVENTS = 1_500
 LONG_AGO = "1577836800"
 DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a REST caller received."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def value(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-
-def get(url: str, **query: str | int) -> Answer:
-    """Call a route; an error status is an answer as well."""
-    try:
-        with urllib.request.urlopen(f"{url}?{urlencode(query)}" if query else url) as response:
-            return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
-    except urllib.error.HTTPError as refused:
-        return Answer(refused.code, {k.lower(): v for k, v in refused.headers.items()}, refused.read())
 
 
 def walked(url: str, **query: str | int) -> list[Answer]:
@@ -89,11 +66,6 @@ def archived(place: Place) -> Iterator[serving.Gateway]:
     """A server with the archive, before a sandbox that remembers everything."""
     with gateway_on(place) as running:
         yield running
-
-
-def gateway_on(place: Place, **sandbox: Any) -> Any:
-    options = SandboxOptions(**{"now": serving.NOW, "events": EVENTS, "rate_limit": 0, **sandbox})
-    return serving.gateway(sandbox=options, plans=runnable_plans(Choice(trail=True)), archive=place)
 
 
 def covered_until() -> str:
@@ -185,6 +157,25 @@ def test_time_that_was_not_read_yet_is_asked_of_the_api(place: Place, tmp_path: 
     assert sources == ["api", "api"]
 
 
+def test_a_server_that_only_reads_says_when_nobody_syncs_any_more(place: Place, tmp_path: Path) -> None:
+    """It is not ready once the newest events were read longer ago than half of the time the upstream keeps them."""
+    assert place.file is not None
+    late = replace(place, file=tmp_path / "late.db")
+    shutil.copy(place.file, late.file)
+    archive = open_archive(late)
+    organization = serving.DEMO_ORGANIZATION_ID
+    archive.take_lease(organization, "test", now=0, until=1)
+    for days, status in ((3, 200), (4, 503)):
+        read_at = int((time.time() - days * DAY) * NANOS_PER_SECOND)
+        known = Batch(organization=organization, holder="test", fetched_at=0, retention_days=7, tail_read_at=read_at)
+        archive.keep(known)
+        with gateway_on(late) as running:
+            told = get(f"{running.rest_url}/readyz")
+        assert (told.status, told.value["archive"]["stalled"]) == (status, status == 503)
+        assert told.value["archive"]["headroom_seconds"] == pytest.approx((7 - days) * DAY, abs=60)
+    archive.close()
+
+
 def test_an_archive_that_is_gone_leaves_the_api(place: Place, tmp_path: Path) -> None:
     """Without a readable archive the API goes on answering, and the audit trail says what is the matter."""
     nowhere = replace(place, file=tmp_path / "none.db")
@@ -255,7 +246,7 @@ def test_coverage_says_from_when_on_nothing_is_missing(archived: serving.Gateway
     """An agent can tell whether silence means that nothing happened."""
     told = get(archived.route("audit-trail/coverage")).value
     assert told["complete"] is True
-    assert told["gaps"] == []
+    assert (told["gaps"], told["forgotten_before"]) == ([], None)
     assert len(told["covered"]) == 1
 
 

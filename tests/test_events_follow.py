@@ -29,6 +29,7 @@ from fairlead.app.following import follow_syncing, following_of
 from fairlead.app.syncing import Syncing, SyncOptions, open_syncing
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.model import Archived, Batch, Gap, Kept, OrganizationState, Query
+from fairlead.archive.retention import headroom
 from fairlead.archive.sqlite.archive import SqliteArchive
 from fairlead.archive.store import Archive
 from fairlead.cli.choice import Choice
@@ -37,7 +38,7 @@ from fairlead.cli.documents import runnable_plans
 from fairlead.errors import BudgetSpent, UpstreamUnreachable
 from fairlead.ingest.follow import follow
 from fairlead.ingest.follower import Means
-from fairlead.ingest.pace import back_off, deep_is_due, headroom, interval, patience, rest
+from fairlead.ingest.pace import back_off, deep_is_due, interval, patience, rest
 from fairlead.ingest.progress import Progress, Report, Summary
 from fairlead.ingest.reading import BUDGET
 from fairlead.ingest.standing import Following, FollowState

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.model import OrganizationState
+from fairlead.archive.retention import headroom, retention_of
 from fairlead.archive.store import Archive
 from fairlead.errors import ArchiveError
 from fairlead.expose.readiness import ArchiveReadiness
-from fairlead.ingest.pace import headroom, patience, retention_of
 
 LOOKS = 2.0
 """Seconds between two looks at the archive."""
@@ -20,16 +20,14 @@ LOOKS = 2.0
 
 @dataclass(slots=True)
 class ArchiveStanding:
-    """What was seen of an archive at the last look; `every` is how often it is to be read anew, in seconds."""
+    """What was seen of an archive at the last look."""
 
     archive: Archive
-    every: float
-    stalled: Callable[[], bool]
-    """Whether whoever follows in this process says so."""
+    stalled: Callable[[], bool] | None
+    """What the follower of this process says of it; None in one that only reads."""
 
     _states: tuple[OrganizationState, ...] = ()
     _failure: str = ""
-    _begun: float = field(default_factory=time.time)
 
     async def follow(self) -> None:
         """Look at the archive again and again, until it is cancelled."""
@@ -56,14 +54,15 @@ class ArchiveStanding:
             gaps=sum(gap.start is not None for state in self._states for gap in state.gaps),
             newest_read_seconds_ago=int(wall - min(read) / NANOS_PER_SECOND) if read else None,
             headroom_seconds=int(min(rooms)) if rooms else None,
-            stalled=self.stalled() or self._is_late(wall),
+            stalled=self.stalled() if self.stalled else any(_is_late(state, wall) for state in self._states),
             failure=self._failure,
         )
 
-    def _is_late(self, wall: float) -> bool:
-        """Whether nobody, here or elsewhere, read the newest events for too long."""
-        return any(
-            wall - max((state.tail_read_at or 0) / NANOS_PER_SECOND, self._begun)
-            > patience(self.every, retention_of(state))
-            for state in self._states
-        )
+
+def _is_late(state: OrganizationState, wall: float) -> bool:
+    """Whether nobody, here or elsewhere, read the newest events for half of the time that the upstream keeps them.
+
+    For a process that does not follow: a follower knows better, of a long first reading and of waits for the budget.
+    """
+    retention, left = retention_of(state), headroom(state, wall)
+    return retention is not None and left is not None and left < retention / 2

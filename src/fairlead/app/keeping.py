@@ -61,9 +61,8 @@ async def keeping(options: ServeOptions, equipment: Equipment) -> AsyncIterator[
             except FairleadError as failure:
                 record("archive not followed", reason=str(failure), detail=failure.detail)
         following = following_of(syncing, EVERY) if syncing is not None else None
-        standing = ArchiveStanding(
-            equipment.archive, EVERY, lambda: following.stalled if following is not None else False
-        )
+        stalled = (lambda: following.stalled) if following is not None else None
+        standing = ArchiveStanding(equipment.archive, stalled)
         await asyncio.to_thread(standing.look)
         yield Keeping(standing=standing, syncing=syncing, following=following)
 

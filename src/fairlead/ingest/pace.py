@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from fairlead.archive.contract import NANOS_PER_SECOND
-from fairlead.archive.model import OrganizationState
+from fairlead.archive.retention import DAY
 
 MINUTE = 60.0
 HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 
 YIELDING = 3
 """From so many failures in a row on the lease is given back between runs: another process may have more luck."""
@@ -61,19 +59,3 @@ def patience(between: float, retention: float | None) -> float:
     """How long nothing may be achieved before a follower counts as stalled."""
     most = max(5 * between, _LEAST_PATIENCE)
     return most if retention is None else min(most, retention / 4)
-
-
-def retention_of(known: OrganizationState) -> float | None:
-    """How long the upstream keeps events; None when it did not say."""
-    return known.retention_days * DAY if known.retention_days else None
-
-
-def headroom(known: OrganizationState, wall: float) -> float | None:
-    """How long events may still stay unread before the upstream forgets some; below 0 it has.
-
-    None when the retention is unknown, or nothing was ever read to its end.
-    """
-    retention = retention_of(known)
-    if retention is None or known.tail_read_at is None:
-        return None
-    return retention - (wall - known.tail_read_at / NANOS_PER_SECOND)

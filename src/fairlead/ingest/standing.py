@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fairlead.archive.model import OrganizationState
-from fairlead.ingest.pace import headroom, patience, retention_of
+from fairlead.archive.retention import headroom, retention_of
+from fairlead.ingest.pace import patience
 from fairlead.upstream.clock import Clock
 
 

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import get_args
 
-import orjson
-
-from fairlead.archive.model import DIMENSIONS, Archived, Dimension, OrganizationState, Tally, Turn
+from fairlead.archive.contract import NANOS_PER_SECOND
+from fairlead.archive.model import DIMENSIONS, Archived, Dimension, Gap, Tally, Turn
 from fairlead.archive.periods import Period, by_period
+from fairlead.archive.retention import headroom
 from fairlead.archive.store import Archive
 from fairlead.archive.timeline import Step, explained, timeline
 from fairlead.errors import NotArchived
 from fairlead.spec.source import JsonValue
 from fairlead.trail.params import Params, fault
-from fairlead.trail.shapes import cut, difference, instant, local, seconds, short, whole
+from fairlead.trail.room import ROOM, fitting
+from fairlead.trail.shapes import cut, difference, instant, local, short, whole
 
 Answer = dict[str, JsonValue]
-ROOM = 7_500
-"""Bytes of a page when nobody asks for another size: what a model reads without losing its thread."""
 
 _COUNTED: tuple[Dimension, ...] = ("event_type", "target_type", "triggered_by", "origin")
 _PERIODS: tuple[Period, ...] = get_args(Period)
-_MOST_BUCKETS = 400
-_MOST_DIFFERENCES = 40
+_MOST_BUCKETS = 1_000
+_MOST_STRETCHES = 25
 _PAGE, _LARGEST_PAGE = 20, 100
 
 
@@ -31,10 +30,10 @@ def search(archive: Archive, organization: str, params: Params) -> Answer:
     """Events by filters and words, newest first."""
     size = params.number("pageSize", _PAGE, _LARGEST_PAGE)
     page = archive.page(params.query(organization), Turn(limit=size, below=params.position("before")))
-    shown, rows = _fitting([(event, short(event)) for event in page.events], is_free="pageSize" in params.given)
+    rows = _page([short(event) for event in page.events], params)
+    shown = page.events[: len(rows)]
     more = page.has_older or len(shown) < len(page.events)
-    answer: Answer = {"events": rows}
-    return {**answer, **_onward(shown, "the same search", more=more)}
+    return {"events": rows, **_onward(shown, "the same search", more=more)}
 
 
 def target_timeline(archive: Archive, organization: str, params: Params) -> Answer:
@@ -46,30 +45,31 @@ def target_timeline(archive: Archive, organization: str, params: Params) -> Answ
         raise NotArchived(
             f"The archive has no event of the target {target[:60]} in this time.", remedy="Search for its name."
         )
-    rows = [(each.archived, _on_timeline(each)) for each in found.steps]
-    shown, listed = _fitting(rows, is_free="pageSize" in params.given)
-    answer: Answer = {"target_id": target, "events": listed}
-    return {**answer, **_onward(shown, "the same timeline", more=found.has_older or len(shown) < len(rows))}
+    rows = _page([_on_timeline(each) for each in found.steps], params)
+    shown = [each.archived for each in found.steps[: len(rows)]]
+    more = found.has_older or len(shown) < len(found.steps)
+    return {"target_id": cut(target), "events": rows, **_onward(shown, "the same timeline", more=more)}
 
 
 def one_event(archive: Archive, organization: str, params: Params) -> Answer:
     """One event with all its fields, and what it changed."""
+    is_whole = params.flag("all")
     found = explained(archive, organization, params.given["eventId"])
     archived, comparison = found.step.archived, found.step.comparison
-    differences = comparison.differences
-    most = len(differences) if params.given.get("all") == "true" else _MOST_DIFFERENCES
     against: dict[str, str] = {"original": "original_change", "nothing": "nothing"}
     before = comparison.previous
     answer: Answer = {
-        **whole(found.step.event),
+        **whole(found.step.event, is_cut=not is_whole),
         "number_in_log": archived.number,
         "revisions": len(found.revisions),
         "read_at": instant(archived.fetched_at),
         "changes_against": against.get(comparison.basis) or f"event {before.id if before else ''}",
-        "changes": [difference(each) for each in differences[:most]],
     }
-    if len(differences) > most:
-        answer["more"] = f"{len(differences) - most:,} more differences; call again with all=true for every one."
+    rows: list[Answer] = [difference(each, is_cut=not is_whole) for each in comparison.differences]
+    shown = fitting(rows, None if is_whole else ROOM, answer)
+    answer["changes"] = shown
+    if len(shown) < len(rows):
+        answer["more"] = f"{len(rows) - len(shown):,} more differences; call again with all=true for every one."
     return answer
 
 
@@ -80,43 +80,60 @@ def statistics(archive: Archive, organization: str, params: Params) -> Answer:
     tally = Tally(dimensions=params.words("by", DIMENSIONS, _COUNTED), most=params.number("most", 10, 100))
     found = archive.statistics(query, tally)
     answer: Answer = {"since": instant(query.since), "until": instant(query.until), "total": found.total}
+    is_free = "most" in params.given
+    room = None if is_free else ROOM // 2 // len(found.counts)
     for dimension, counts in found.counts.items():
-        answer[f"by_{dimension}"] = [{"value": each.value, "events": each.events} for each in counts]
-    if periods:
-        buckets = by_period(archive, query, periods[0], zone)
-        if len(buckets) > _MOST_BUCKETS:
-            raise fault("per", f"makes {len(buckets):,} of them; give a later `since`, or a longer period")
-        answer["over_time"] = [{"from": local(each.start, zone), "events": each.events} for each in buckets]
+        values = [each.value if is_free or each.value is None else cut(each.value) for each in counts]
+        rows = [{"value": value, "events": each.events} for value, each in zip(values, counts, strict=True)]
+        answer[f"by_{dimension}"] = fitting(rows, room)
     answer["more"] = "Narrow it with since, until and filters; the search shows the events themselves."
+    if not periods:
+        return answer
+    buckets = by_period(archive, query, periods[0], zone)
+    if len(buckets) > _MOST_BUCKETS:
+        raise fault("per", f"makes {len(buckets):,} of them; give a later `since`, or a longer period")
+    newest = fitting(
+        [{"from": local(each.start, zone), "events": each.events} for each in reversed(buckets)],
+        None if is_free else ROOM,
+        answer,
+    )
+    answer["over_time"] = newest[::-1]
+    if len(newest) < len(buckets):
+        until = instant(buckets[-len(newest)].start)
+        answer["more"] = f"Older {periods[0]}s: call again with until={until}, or give `most` for all at once."
     return answer
 
 
 def coverage(archive: Archive, organization: str, params: Params) -> Answer:
-    """What of time the archive has, and what is missing for ever."""
+    """What of time the archive has, and what is missing for ever; without `all` the newest stretches of each."""
     state = archive.state(organization)
-    gaps = [
-        {"from": instant(gap.start), "to": instant(gap.end), "reason": gap.reason, "found_at": instant(gap.found_at)}
-        for gap in state.gaps
-    ]
-    covered = [{"from": instant(each.start), "to": instant(each.end)} for each in state.covered]
-    return {
+    most = None if params.flag("all") else _MOST_STRETCHES
+    gaps = sorted(state.gaps, key=lambda gap: gap.end, reverse=True)
+    forgotten = [gap.end for gap in gaps if gap.start is None]
+    left = headroom(state, params.now / NANOS_PER_SECOND)
+    answer: Answer = {
         "events": state.events,
         "oldest": instant(state.oldest),
         "newest": instant(state.newest),
-        "covered": covered,  # type: ignore[dict-item]
-        "gaps": gaps,  # type: ignore[dict-item]
-        "complete": not state.gaps,
+        "complete": not gaps,
+        "forgotten_before": instant(max(forgotten, default=None)),
         "newest_read_at": instant(state.tail_read_at),
         "upstream_keeps_days": state.retention_days,
-        "retention_headroom_seconds": headroom(state, params.now),
+        "retention_headroom_seconds": None if left is None else int(left),
+        "covered": [{"from": instant(each.start), "to": instant(each.end)} for each in state.covered[::-1][:most]],
+        "gaps": [_gap(each) for each in gaps[:most]],
     }
+    if most is not None and max(len(gaps), len(state.covered)) > most:
+        answer["more"] = (
+            f"The newest of {len(state.covered):,} covered stretches and {len(gaps):,} gaps; "
+            "call again with all=true for every one."
+        )
+    return answer
 
 
-def headroom(state: OrganizationState, now: int) -> int | None:
-    """Seconds until the upstream forgets events that were not read; None while its retention is unknown."""
-    if state.retention_days is None or state.tail_read_at is None:
-        return None
-    return int(state.retention_days * 86_400) - seconds(now - state.tail_read_at)
+def _gap(gap: Gap) -> Answer:
+    found = {"from": gap.start, "to": gap.end, "found_at": gap.found_at}
+    return {**{name: instant(at) for name, at in found.items()}, "reason": gap.reason}
 
 
 Operation = Callable[[Archive, str, Params], Answer]
@@ -142,21 +159,12 @@ def _on_timeline(found: Step) -> Answer:
     return shown
 
 
-def _fitting(rows: list[tuple[Archived, Answer]], *, is_free: bool) -> tuple[list[Archived], list[JsonValue]]:
-    """As many rows as there is room for, at least one; all of them for a caller who said how many."""
-    room = ROOM
-    shown: list[Archived] = []
-    listed: list[JsonValue] = []
-    for event, row in rows:
-        room -= len(orjson.dumps(row)) + 1
-        if room < 0 and listed and not is_free:
-            break
-        shown.append(event)
-        listed.append(row)
-    return shown, listed
+def _page(rows: list[Answer], params: Params) -> list[JsonValue]:
+    """As many rows as there is room for; all of them for a caller who said how many."""
+    return fitting(rows, None if "pageSize" in params.given else ROOM)
 
 
-def _onward(shown: list[Archived], what: str, *, more: bool) -> Answer:
+def _onward(shown: Sequence[Archived], what: str, *, more: bool) -> Answer:
     if not more or not shown:
         return {"more": "These are all."}
     token = str(shown[-1].position)

@@ -61,6 +61,13 @@ class Params(NamedTuple):
             raise fault(name, f"knows no `{unknown[0][:40]}`; there are {', '.join(known)}")
         return tuple(word for word in known if word in given) or default
 
+    def flag(self, name: str) -> bool:
+        """`true` or `false`; false when it is not given."""
+        text = self.given.get(name, "false").lower()
+        if text not in {"true", "false"}:
+            raise fault(name, "must be `true` or `false`")
+        return text == "true"
+
     def zone(self, name: str) -> tzinfo:
         """A time zone of the IANA database; UTC when none is given."""
         try:

@@ -38,20 +38,18 @@ def short(found: Archived) -> dict[str, JsonValue]:
     return shown
 
 
-def whole(event: Event) -> dict[str, JsonValue]:
+def whole(event: Event, *, is_cut: bool) -> dict[str, JsonValue]:
     """All fields of an event but what it changed, which is shown as differences."""
-    fields = event._asdict()
-    return {name: value for name, value in fields.items() if name not in {"change", "original_change"}}
+    fields = event._asdict().items()
+    shown = {name: value for name, value in fields if name not in {"change", "original_change"}}
+    return {name: cut(value) if is_cut and value else value for name, value in shown.items()}
 
 
-def difference(found: Difference) -> dict[str, JsonValue]:
-    """One difference; values are JSON texts, cut when they are long."""
-    shown: dict[str, JsonValue] = {"path": cut(found.path), "kind": found.kind}
-    if found.before is not None:
-        shown["before"] = cut(found.before)
-    if found.after is not None:
-        shown["after"] = cut(found.after)
-    return {**shown, "note": found.note} if found.note else shown
+def difference(found: Difference, *, is_cut: bool) -> dict[str, JsonValue]:
+    """One difference; values are JSON texts."""
+    texts = {"before": found.before, "after": found.after, "note": found.note or None}
+    given = {"path": found.path, "kind": found.kind, **{n: text for n, text in texts.items() if text is not None}}
+    return {name: cut(text) if is_cut else text for name, text in given.items()}
 
 
 def instant(nanos: int | None) -> str | None:

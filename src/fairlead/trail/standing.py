@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.coverage import Slice, covers
 from fairlead.archive.model import OrganizationState
+from fairlead.archive.retention import retention_of
 from fairlead.archive.store import Archive
 
 FRESH = 120 * NANOS_PER_SECOND
 """How old the newest events of the archive may be for it to answer about the present."""
 
-_DAY = 86_400 * NANOS_PER_SECOND
 _LOOKED_AGAIN = NANOS_PER_SECOND
 
 
@@ -26,7 +26,8 @@ def answers(state: OrganizationState, window: Slice, now: int, fresh: int = FRES
     """
     if not state.covered:
         return False
-    begin = max(window.start, 0 if state.retention_days is None else now - int(state.retention_days * _DAY))
+    retention = retention_of(state)
+    begin = max(window.start, 0 if retention is None else now - int(retention * NANOS_PER_SECOND))
     tail = state.tail_read_at
     covered = state.covered if tail is None else (*state.covered, Slice(state.covered[-1].end, tail))
     end = min(window.end, now)
