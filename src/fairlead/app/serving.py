@@ -18,7 +18,8 @@ from fairlead.app.reload import Reloading
 from fairlead.app.stage import Stage
 from fairlead.app.surface import Setting, Surface, surface_of
 from fairlead.engine.execute import Runnable
-from fairlead.expose.mcp import MCP_PATH, mcp_adapter
+from fairlead.expose.connect import MCP_PATH
+from fairlead.expose.mcp import mcp_adapter
 from fairlead.expose.server import Server
 from fairlead.plan.model import Operation, Plan
 from fairlead.settings import Settings

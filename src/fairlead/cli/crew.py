@@ -19,7 +19,7 @@ from fairlead.cli.failures import exit_status
 from fairlead.cli.running import run
 from fairlead.cli.terminal import say
 from fairlead.errors import CannotListen, ConfigurationError
-from fairlead.expose.mcp import MCP_PATH
+from fairlead.expose.connect import MCP_PATH
 from fairlead.telemetry.registry import retire
 
 # Prints where the server answers: REST, MCP, the sandbox.

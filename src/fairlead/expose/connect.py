@@ -8,6 +8,9 @@ from collections.abc import Iterable, Sequence
 from fairlead.expose.presenting import Presenting
 from fairlead.plan.model import Plan
 
+MCP_PATH = "/mcp"
+"""Where the MCP adapter answers."""
+
 
 def client_name(plans: Sequence[Plan]) -> str:
     """What a client calls a server of these plans."""

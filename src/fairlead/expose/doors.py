@@ -12,9 +12,9 @@ from fairlead.errors import ConfigurationError
 from fairlead.expose.access_tokens import AccessTokenCheck, Expected, resource_metadata
 from fairlead.expose.caller_tokens import CallerTokens, digest_of
 from fairlead.expose.callers import CallerCheck, KeyCheck, PasswordCheck, TokenCheck
+from fairlead.expose.connect import MCP_PATH
 from fairlead.expose.inbound import CallerRate, InboundPolicy, inbound_policy
 from fairlead.expose.issuer_keys import Fetch, IssuerKeys
-from fairlead.expose.mcp import MCP_PATH
 from fairlead.expose.rates import CallRates
 from fairlead.plan.addresses import address_fault
 from fairlead.plan.inbound import KINDS, Kind, declared_authentication

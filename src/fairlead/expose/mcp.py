@@ -22,6 +22,7 @@ from mcp.shared.exceptions import MCPError
 from fairlead.engine.execute import Runnable
 from fairlead.errors import MethodNotAllowed, NoSuchRoute
 from fairlead.expose.asgi import asgi_handler
+from fairlead.expose.connect import MCP_PATH
 from fairlead.expose.connection import Connection, Handler
 from fairlead.expose.http import Request
 from fairlead.expose.inbound import InboundPolicy
@@ -37,7 +38,6 @@ from fairlead.spec.json_text import read_json
 from fairlead.telemetry.instruments import Instruments
 from fairlead.telemetry.requests import RequestIds, begin, current
 
-MCP_PATH = "/mcp"
 _LIST_TTL_MS = 300_000
 _LONGEST_INSTRUCTIONS = 2_000
 _EXACT = 2**53
