@@ -53,10 +53,10 @@ def targets(measured: Measured) -> list[Target]:
     return [
         _at_most(f"newest page of {PAGE}, p99", 5, [read.newest for read in by_time]),
         _at_most("page anywhere, p99", 5, [read.anywhere for read in by_time]),
-        _at_most("page with conditions, p99", 10, filtered),
+        _at_most("page with conditions, newest or anywhere, p99", 10, filtered),
         _at_most(f"newest {PAGE} by text, p99", 30, [read.newest for read in by_text]),
         _at_most(
-            f"{BUCKETS} buckets with {len(FACETS)} facets, p99",
+            f"{BUCKETS} buckets, {len(FACETS)} facets, no conditions, p99",
             100,
             [read.warm for read in measured.counts if not read.filtered],
         ),

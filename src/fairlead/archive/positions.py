@@ -44,7 +44,7 @@ def turned(find: Positions, bounds: Bounds, turn: Turn) -> Turned:
         return Turned(found[: turn.limit][::-1], has_older, len(found) > turn.limit)
     high = bounds.high if turn.below is None else min(bounds.high, _limited(turn.below))
     found = find(Bounds(bounds.low, high), turn.limit + 1, False)
-    has_newer = bool(find(Bounds(high, bounds.high), 1, False))
+    has_newer = bool(find(Bounds(high, bounds.high), 1, True))
     return Turned(found[: turn.limit], len(found) > turn.limit, has_newer)
 
 

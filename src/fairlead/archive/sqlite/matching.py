@@ -15,6 +15,7 @@ from fairlead.archive.text import words_of
 # Of so many terms the index can be asked one by one within milliseconds.
 _MOST_KINDS = 128
 _MOST_WORDS = 64
+_ANY_END = " *"
 
 
 class Matching:
@@ -68,8 +69,13 @@ class Matching:
             return f'text : "{word}"'
         words = beginning_with(self._connection, word, _MOST_WORDS)
         if not words:
-            return f'text : "{word}" *'
+            return f'text : "{word}"{_ANY_END}'
         return f"text : ({' OR '.join(quoted(each) for each in words)})"
+
+
+def is_gathered(expression: str) -> bool:
+    """Whether the index collects all that an expression finds before it gives the first: once is enough, then."""
+    return _ANY_END in expression
 
 
 def quoted(word: str) -> str:

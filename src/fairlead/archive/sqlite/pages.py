@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from fairlead.archive.damage import required
 from fairlead.archive.model import Archived, Page, Query, Turn
 from fairlead.archive.positions import Bounds, bounds_of, turned
 from fairlead.archive.sqlite.bodies import BODY_COLUMNS, BODY_JOINS, Bodies
+from fairlead.archive.sqlite.matching import is_gathered
+from fairlead.archive.sqlite.newest import newest
 
 _COLUMNS = (
     "organization.uuid, event.position, event.number, event.revision, event.superseded, event.fetched_at, event.tag, "
@@ -106,19 +109,34 @@ class Finder:
         """The positions of matching events, nearest to the page's start first."""
         if search.expression is None or bounds.low >= bounds.high:
             return []
-        order = "ASC" if rising else "DESC"
-        if search.expression:
-            # What was superseded stays in the index, so that more may have to be looked at.
-            statement = (
-                "SELECT search.rowid FROM search CROSS JOIN event ON event.position = search.rowid "
-                "WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? AND event.superseded = 0 "
-                f"ORDER BY search.rowid {order} LIMIT ?"
-            )
-            values: tuple[object, ...] = (search.expression, *bounds, limit)
-        else:
+        expression = search.expression
+        if not expression:
             statement = (
                 "SELECT position FROM event WHERE organization = ? AND position >= ? AND position < ? "
-                f"AND superseded = 0 ORDER BY position {order} LIMIT ?"
+                f"AND superseded = 0 ORDER BY position {'ASC' if rising else 'DESC'} LIMIT ?"
             )
             values = (search.organization, *bounds, limit)
-        return [row[0] for row in self._connection.execute(statement, values)]
+            return [row[0] for row in self._connection.execute(statement, values)]
+        if rising or is_gathered(expression):
+            return self._indexed(expression, bounds, limit, rising=rising)
+        oldest, latest = self._span(search.organization)
+        within = Bounds(max(bounds.low, oldest), min(bounds.high, latest + 1))
+        return newest(partial(self._indexed, expression, rising=True), within, limit)
+
+    def _indexed(self, expression: str, bounds: Bounds, limit: int, *, rising: bool) -> list[int]:
+        """The positions within bounds that the full-text index finds, the lowest or the highest first."""
+        # What was superseded stays in the index, so that more may have to be looked at.
+        rows = self._connection.execute(
+            "SELECT search.rowid FROM search CROSS JOIN event ON event.position = search.rowid "
+            "WHERE search MATCH ? AND search.rowid >= ? AND search.rowid < ? AND event.superseded = 0 "
+            f"ORDER BY search.rowid {'ASC' if rising else 'DESC'} LIMIT ?",
+            (expression, *bounds, limit),
+        )
+        return [row[0] for row in rows]
+
+    def _span(self, organization: int) -> tuple[int, int]:
+        """The first and the last position that an event of an organization has."""
+        first = "SELECT position FROM event WHERE organization = ? ORDER BY position LIMIT 1"
+        last = "SELECT position FROM event WHERE organization = ? ORDER BY position DESC LIMIT 1"
+        row = self._connection.execute(f"SELECT ({first}), ({last})", (organization, organization)).fetchone()
+        return (0, -1) if row[0] is None else (row[0], row[1])
