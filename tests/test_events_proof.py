@@ -23,7 +23,7 @@ from fairlead.archive.coverage import Slice
 from fairlead.archive.events import nanos_of
 from fairlead.archive.factory import open_archive
 from fairlead.archive.merkle import EMPTY, extended, leaf_hash
-from fairlead.archive.model import Batch, Gap
+from fairlead.archive.model import DIMENSIONS, Batch, Gap
 from fairlead.archive.place import Place, key_of, place_of
 from fairlead.archive.preparation import Incoming, LeafHead, leaf_data, preparation
 from fairlead.cli.events import events as command
@@ -154,6 +154,18 @@ def test_a_whole_archive_is_verified(original: Kept) -> None:
     assert (shown.code, shown.err) == (0, "")
     assert f"All {SIZE:,} events are as they were stored" in shown.out
     assert f"key          {original.public_key}" in shown.out
+
+
+def test_events_with_odd_values_are_as_whole_as_others(tmp_path: Path) -> None:
+    """Empty texts, numbers, objects and halves of characters where names belong; times that are none, and no event."""
+    kept = Kept(place_of(str(tmp_path / "archive.db"), read_settings({})))
+    first = json.loads(_events(1)[0])
+    values = ("", " ", None, 7, {"a": 1}, [], "\ud800", "a\u0000b", "x" * 70_000)
+    odd = [{**first, "id": f"odd-{number}", **dict.fromkeys(DIMENSIONS, value)} for number, value in enumerate(values)]
+    times = [{**first, "id": f"time-{time}", "timestamp": time} for time in ("", "now", None, "0001-01-01T00:00:00Z")]
+    kept.keep([json.dumps(each).encode() for each in (*odd, *times, {**first, "id": ""}, {}, [], 5)])
+    found = kept.verified()
+    assert (found["findings"], found["size"]) == ([], len(odd) + len(times) + 4)
 
 
 def test_an_archive_is_verified_without_its_secret(kept: Kept, tmp_path: Path) -> None:

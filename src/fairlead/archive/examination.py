@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from operator import attrgetter
 from typing import NamedTuple
 
 from fairlead.archive.events import Event, name_of, nanos_of, read_event
@@ -12,12 +11,11 @@ from fairlead.archive.factory import open_archive
 from fairlead.archive.merkle import HASH_SIZE, leaf_hash
 from fairlead.archive.model import DIMENSIONS, Stored
 from fairlead.archive.place import Place
-from fairlead.archive.preparation import LeafHead, identity_of, leaf_data
+from fairlead.archive.preparation import LeafHead, identity_of, leaf_data, values_of
 from fairlead.archive.store import Archive
 from fairlead.archive.verification import Damage, DamageKind
 from fairlead.errors import ArchiveError, ArchiveUnusable
 
-_values = attrgetter(*DIMENSIONS)
 _UNREADABLE = bytes(HASH_SIZE)
 # No position is further on: the first that is free is searched from another place then.
 _LAST_MILLISECOND = (1 << 63) - 1_000_000
@@ -81,7 +79,7 @@ def _examined(archive: Archive, first: int, count: int) -> Stretch:
 def _is_plain(row: Stored, event: Event, name: str) -> bool:
     """Whether a row is as nearly all are: the only revision, at its own timestamp, with the values of its bytes."""
     return (
-        row.values == _values(event)
+        row.values == values_of(event)
         and row.identity == identity_of(name)
         and row.position == nanos_of(event.timestamp)
         and not row.revision
@@ -99,7 +97,7 @@ def _contradiction(archive: Archive, row: Stored, event: Event, name: str) -> Da
 
 def _contradictions(archive: Archive, row: Stored, event: Event, name: str) -> Iterator[str]:
     """What a row is found by, and its bytes do not say."""
-    for column, kept, said in zip(DIMENSIONS, row.values, _values(event), strict=True):
+    for column, kept, said in zip(DIMENSIONS, row.values, values_of(event), strict=True):
         if kept != said:
             yield f"its column {column} has {_shown(kept)}, its bytes {_shown(said)}"
     if row.identity != identity_of(name):

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable
 from hashlib import sha256
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
 
 from fairlead.archive.events import Event, name_of, nanos_of, raw_fields, read_event
-from fairlead.archive.model import DIMENSIONS, Dimension, Prepared
+from fairlead.archive.model import DIMENSIONS, Prepared
 from fairlead.archive.text import searchable
 
 Redact = Callable[[bytes, Event], bytes]
@@ -20,6 +21,7 @@ HELD_APART = 512
 """From so many bytes on a change is stored on its own, once for all events that have the same one."""
 
 _APART = ("change", "original_change")
+_values = attrgetter(*DIMENSIONS)
 
 
 class _Apart(msgspec.Struct):
@@ -54,7 +56,7 @@ def preparation(tag_key: bytes, redact: Redact | None) -> Callable[[Incoming], P
             identity=identity_of(name),
             tag=tag,
             nanos=incoming.near if nanos is None else nanos,
-            values=tuple(value_of(event, dimension) for dimension in DIMENSIONS),
+            values=values_of(event),
             text=searchable(event),
         )
 
@@ -66,10 +68,9 @@ def identity_of(name: str) -> int:
     return int.from_bytes(sha256(name.lower().encode("utf-8", "surrogatepass")).digest()[:8], "big", signed=True)
 
 
-def value_of(event: Event, dimension: Dimension) -> str | None:
-    """What an event has in a dimension; an empty text is none, as it is to whoever filters."""
-    value: str | None = getattr(event, dimension)
-    return value or None
+def values_of(event: Event) -> tuple[str | None, ...]:
+    """What an event has in each of DIMENSIONS; an empty text is nothing, as it is to whoever filters."""
+    return tuple([value or None for value in _values(event)])
 
 
 class Parts(NamedTuple):

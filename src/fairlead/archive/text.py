@@ -12,7 +12,7 @@ MOST_TEXT = 65_536
 """Characters of an event that are searched; what lies beyond is kept and not found by words."""
 
 # What is before the first hyphen is looked at last: hyphens are soon searched for.
-_UUID = re.compile(r"-(?<=\b[0-9a-fA-F]{8}-)([0-9a-fA-F]{4})-([0-9a-fA-F]{4})-([0-9a-fA-F]{4})-([0-9a-fA-F]{12})\b")
+_UUID = re.compile(r"-(?<=\b[0-9a-fA-F]{8}-)[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\b")
 # Letters of New Tai Lue and Vedic signs are none to SQLite, which would refuse a word that has one inside.
 _WORD = re.compile(r"[^\W_\u19b0-\u19c0\u19c8\u19c9\u1cf2\u1cf3]+")
 
@@ -53,7 +53,12 @@ def storable(text: str) -> bool:
 
 
 def _joined_ids(text: str) -> str:
-    return _UUID.sub(r"\1\2\3\4", text) if "-" in text else text
+    # A function is thrice as fast as a template here.
+    return _UUID.sub(_without_hyphens, text) if "-" in text else text
+
+
+def _without_hyphens(found: re.Match[str]) -> str:
+    return found[0].replace("-", "")
 
 
 def _values(change: str) -> list[str]:

@@ -15,8 +15,10 @@ Read = Callable[[Bounds, int], list[int]]
 """The lowest positions within bounds, so many at most."""
 
 _FIRST = 3_600 * NANOS_PER_SECOND
-_WIDER, _NARROWER = 4, 8
-_MOST = 400
+_WIDER = 4
+_MOST = 4
+"""How many times what is wanted a reading gives at most."""
+_FEW = 200
 
 
 def newest(read: Read, bounds: Bounds, limit: int) -> list[int]:
@@ -25,17 +27,21 @@ def newest(read: Read, bounds: Bounds, limit: int) -> list[int]:
     oldest = read(bounds, limit)
     if len(oldest) < limit:
         return oldest[::-1]
-    most = max(_MOST, limit)
+    most = max(_FEW, _MOST * limit)
     found: list[int] = []
     end, width = bounds.high, _FIRST
     while oldest[0] < end and len(found) < limit:
         begin = max(oldest[0], end - width)
-        positions = read(Bounds(begin, end), most + 1)
-        if len(positions) > most:
-            # More than one position is in it, so that it can be narrower.
-            width = max(1, (end - begin) // _NARROWER)
-            continue
-        found += reversed(positions)
-        end = begin
-        width *= _WIDER
+        positions = read(Bounds(begin, end), most)
+        span = end - begin
+        if len(positions) == most:
+            # There may be more between the last of them and the end.
+            span = positions[-1] - begin
+        else:
+            found += reversed(positions)
+            end = begin
+        width = _WIDER * span
+        if positions:
+            # Twice what is left is in so long a stretch, where they lie as densely.
+            width = min(width, max(1, 2 * (limit - len(found)) * span // len(positions)))
     return found[:limit]
