@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import serving
-from fairlead.archive.place import Place
+from fairlead.app.syncing import SyncOptions, sync_all
+from fairlead.archive.place import Place, place_of
 from fairlead.cli.choice import Choice
 from fairlead.cli.documents import runnable_plans
 from fairlead.sandbox.options import SandboxOptions
@@ -39,6 +42,21 @@ def get(url: str, **query: str | int) -> Answer:
             return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
     except urllib.error.HTTPError as refused:
         return Answer(refused.code, {k.lower(): v for k, v in refused.headers.items()}, refused.read())
+
+
+def archive_in(folder: Path) -> Place:
+    """An archive of the sandbox's organization, secrets kept, so that bytes can be compared."""
+    settings = serving.settings_for_tests(data_home=folder)
+    with serving.gateway(sandbox=SandboxOptions(now=serving.NOW, events=EVENTS, rate_limit=0)) as running:
+        options = SyncOptions(
+            plans=runnable_plans(Choice()),
+            settings=settings,
+            organizations=(running.organization_id,),
+            upstream=running.sandbox_url,
+            keep_secrets=True,
+        )
+        asyncio.run(sync_all(options, lambda _progress: None))
+    return place_of("", settings)
 
 
 def gateway_on(place: Place, **sandbox: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import time
@@ -16,8 +15,7 @@ import pytest
 from mcp import Client
 
 import serving
-from archive_gateway import EVENTS, Answer, gateway_on, get
-from fairlead.app.syncing import SyncOptions, sync_all
+from archive_gateway import EVENTS, Answer, archive_in, gateway_on, get
 from fairlead.archive.contract import NANOS_PER_SECOND
 from fairlead.archive.factory import open_archive
 from fairlead.archive.model import Batch
@@ -46,19 +44,8 @@ def ids(pages: list[Answer]) -> list[str]:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """An archive of the sandbox's organization, secrets kept, so that bytes can be compared."""
-    folder = tmp_path_factory.mktemp("archive")
-    settings = serving.settings_for_tests(data_home=folder)
-    with serving.gateway(sandbox=SandboxOptions(now=serving.NOW, events=EVENTS, rate_limit=0)) as running:
-        options = SyncOptions(
-            plans=runnable_plans(Choice()),
-            settings=settings,
-            organizations=(running.organization_id,),
-            upstream=running.sandbox_url,
-            keep_secrets=True,
-        )
-        asyncio.run(sync_all(options, lambda _progress: None))
-    return place_of("", settings)
+    """An archive of the sandbox's organization."""
+    return archive_in(tmp_path_factory.mktemp("archive"))
 
 
 @pytest.fixture(scope="module")

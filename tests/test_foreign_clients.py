@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 
+from archive_gateway import archive_in, gateway_on, get
 from node_tools import installed, run_node
 from outside import NODE_FOLDER, require_node_package
 from serving import Gateway
@@ -30,6 +32,36 @@ def test_qoverys_own_client_lists_events_and_targets_unchanged(gateway: Gateway,
     assert seen["targets"] == from_upstream(gateway, "targets")
     assert len(seen["events"]["events"]) == 5
     assert seen["targets"]["targets"]
+
+
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A server with an archive, before an upstream that has forgotten all of it."""
+    with gateway_on(archive_in(tmp_path_factory.mktemp("archive")), retention_days=0) as running:
+        yield running
+
+
+def test_qoverys_own_client_reads_what_its_upstream_has_forgotten(archived: Gateway, tmp_path: Path) -> None:
+    """Behind an archive the same program goes on beyond the retention."""
+    require_node_package("qovery-typescript-axios")
+    done = run_node(str(NODE_FOLDER / "events.mjs"), f"{archived.rest_url}/v1", archived.organization_id, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)["events"]
+    assert from_upstream(archived, "events?eventType=DELETE")["events"] == []
+    assert [event["event_type"] for event in seen["events"]] == ["DELETE"] * 5
+    assert seen["links"]["next"]
+
+
+def test_the_inspector_reads_the_audit_trail(archived: Gateway, tmp_path: Path) -> None:
+    """Its tools have portable schemas too, and answer what the routes answer."""
+    listed = inspect(tmp_path, *http(archived, "modern"), "--method", "tools/list", "--strict")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert len(json.loads(listed.stdout)["tools"]) == 7
+    given = (f"organizationId={archived.organization_id}", "text=production", "pageSize=3")
+    found = called(inspect(tmp_path, *http(archived, "legacy"), *call_of("search-audit-trail"), *given))
+    query = {"text": "production", "pageSize": 3}
+    assert found["structuredContent"] == get(archived.route("audit-trail/search"), **query).value
+    assert len(found["structuredContent"]["events"]) == 3
 
 
 @pytest.mark.parametrize("era", ["legacy", "modern"])
