@@ -40,11 +40,11 @@ def turned(find: Positions, bounds: Bounds, turn: Turn) -> Turned:
     if turn.above is not None:
         low = max(bounds.low, _limited(turn.above + 1))
         found = find(Bounds(low, bounds.high), turn.limit + 1, True)
-        has_older = bool(find(Bounds(bounds.low, low), 1, False))
+        has_older = bool(find(Bounds(bounds.low, min(low, bounds.high)), 1, True))
         return Turned(found[: turn.limit][::-1], has_older, len(found) > turn.limit)
     high = bounds.high if turn.below is None else min(bounds.high, _limited(turn.below))
     found = find(Bounds(bounds.low, high), turn.limit + 1, False)
-    has_newer = bool(find(Bounds(high, bounds.high), 1, True))
+    has_newer = bool(find(Bounds(max(bounds.low, high), bounds.high), 1, True))
     return Turned(found[: turn.limit], len(found) > turn.limit, has_newer)
 
 

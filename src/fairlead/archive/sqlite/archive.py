@@ -33,6 +33,7 @@ from fairlead.archive.sqlite.connection import (
     open_reader,
     open_writer,
     replaced,
+    snapshot,
     told,
     transaction,
 )
@@ -126,12 +127,12 @@ class SqliteArchive:
 
     def page(self, query: Query, turn: Turn) -> Page:
         """A page of a query."""
-        with self._read() as desk:
+        with self._read() as desk, snapshot(desk.connection):
             return desk.finder.page(desk.search(query), turn)
 
     def statistics(self, query: Query, tally: Tally) -> Statistics:
         """Counts of a query."""
-        with self._read() as desk:
+        with self._read() as desk, snapshot(desk.connection):
             return desk.counting.statistics(desk.search(query), tally)
 
     def events(self, query: Query) -> Iterator[Archived]:

@@ -38,7 +38,7 @@ def open_writer(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
-    """Give the file its log; SQLite refuses this at once, without patience, while another program does the same."""
+    """Give the file its log; SQLite, else patient, refuses this at once while another program does the same."""
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -133,6 +133,16 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         with contextlib.suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+@contextlib.contextmanager
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is read inside is of one moment, in however many statements."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
 
 
 @contextlib.contextmanager

@@ -15,9 +15,9 @@ Read = Callable[[Bounds, int], list[int]]
 """The lowest positions within bounds, so many at most."""
 
 _FIRST = 3_600 * NANOS_PER_SECOND
+"""How far back the first stretch goes."""
 _WIDER = 4
-_MOST = 4
-"""How many times what is wanted a reading gives at most."""
+_TIMES_WANTED = 4
 _FEW = 200
 
 
@@ -27,16 +27,23 @@ def newest(read: Read, bounds: Bounds, limit: int) -> list[int]:
     oldest = read(bounds, limit)
     if len(oldest) < limit:
         return oldest[::-1]
-    most = max(_FEW, _MOST * limit)
+    most = max(_FEW, _TIMES_WANTED * limit)
     found: list[int] = []
     end, width = bounds.high, _FIRST
+    crowds, crowded_up_to, leaps = 0, oldest[0], True
     while oldest[0] < end and len(found) < limit:
+        behind = end - crowded_up_to - 1
+        if crowds > 1 and behind > 0:
+            # A burst with little after it: all of that at once, or when it is too much again, half of it.
+            width = behind if leaps else max(1, behind // 2)
+            leaps = not leaps
         begin = max(oldest[0], end - width)
         positions = read(Bounds(begin, end), most)
         span = end - begin
         if len(positions) == most:
             # There may be more between the last of them and the end.
-            span = positions[-1] - begin
+            crowds, crowded_up_to = crowds + 1, max(crowded_up_to, positions[-1])
+            span = positions[-1] - positions[0]
         else:
             found += reversed(positions)
             end = begin
