@@ -117,6 +117,20 @@ def test_many_who_make_one_file_at_once_are_patient(tmp_path: Path) -> None:
             each.result().close()
 
 
+def test_an_archive_is_closed_under_those_who_read(tmp_path: Path) -> None:
+    """A server that ends while somebody looks at its archive: the look is finished, and nothing crashes."""
+    with closing(opened(str(tmp_path / "a.db"))) as archive:
+        lease(archive)
+        keep(archive, *(raw(f"{number}", T + number) for number in range(300)))
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(40):
+            archive = opened(str(tmp_path / "a.db"))
+            looks = [threads.submit(names, archive), threads.submit(archive.state, ORGANIZATION)]
+            archive.close()
+            assert (len(looks[0].result()), looks[1].result().events) == (300, 300)
+            archive.close()
+
+
 def test_what_is_compressed_with_a_learned_dictionary_is_read_by_all(place: str) -> None:
     """The archive learns from its first events; readers that were open before read what came after."""
     with closing(opened(place)) as writer, closing(opened(place)) as reader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,14 @@ def test_the_newest_are_those_that_reading_backwards_would_find(
     low, high = sorted((one, other))
     expected = [position for position in sorted(positions, reverse=True) if low <= position < high][:limit]
     assert newest(Index(positions).read, Bounds(low, high), limit) == expected
+
+
+@pytest.mark.parametrize("limit", [1, 20, 101, 501])
+def test_a_burst_with_silence_behind_it_is_read_in_few_steps(limit: int) -> None:
+    """A robot's thousands of events in one instant, and nothing of it for a year."""
+    index = Index(list(range(3_000)))
+    assert newest(index.read, Bounds(0, 500_000 * MINUTE), limit) == list(range(2_999, 2_999 - limit, -1))
+    assert index.readings <= 75
 
 
 def test_what_is_read_does_not_grow_with_what_there_is() -> None:

@@ -168,6 +168,21 @@ def test_events_with_odd_values_are_as_whole_as_others(tmp_path: Path) -> None:
     assert (found["findings"], found["size"]) == ([], len(odd) + len(times) + 4)
 
 
+def test_ids_that_differ_in_case_are_two(tmp_path: Path) -> None:
+    """Each has its own revisions, whatever a person who looks for one may type."""
+    kept = Kept(place_of(str(tmp_path / "archive.db"), read_settings({})))
+    first = json.loads(_events(1)[0])
+    kept.keep([json.dumps({**first, "id": name, "n": n}).encode() for n, name in enumerate(("abc", "abc", "ABC"))])
+    assert kept.verified()["findings"] == []
+    archive = open_archive(kept.place)
+    assert [[each.revision for each in archive.revisions(name)] for name in ("abc", "ABC", "aBc")] == [
+        [0, 1],
+        [0],
+        [0, 1],
+    ]
+    archive.close()
+
+
 def test_an_archive_is_verified_without_its_secret(kept: Kept, tmp_path: Path) -> None:
     """The published key does: as text, as a file, or from the folder of checkpoints; another one is refused."""
     kept.place.key_file.unlink()

@@ -216,6 +216,21 @@ async def test_events_without_an_id_or_a_time_are_kept_once(tmp_path: Path) -> N
         assert (await stage.run(deep=True)).kept == Kept(known=5)
 
 
+@pytest.mark.parametrize(
+    "field",
+    [b'"target_name":"a\\ud83d"', b'"user_agent":"\xff\xc3("', b'"\\udc00":1', b'"x":' + b"[" * 990 + b"]" * 990],
+    ids=["half a surrogate pair", "no UTF-8", "a key of half a pair", "deep"],
+)
+async def test_an_event_that_strict_readers_refuse_is_kept_like_others(tmp_path: Path, field: bytes) -> None:
+    """It hides neither itself nor the events beside it; byte for byte, with redaction and without."""
+    odd = [b'{"id":"odd","timestamp":"%s",%b}' % (stamp(3_600), field), written("a", 60), written("b", 7_200)]
+    for keep_secrets in (True, False):
+        async with scene(tmp_path / f"{keep_secrets}.db", app=ListedUpstream(odd)) as stage:
+            assert (await stage.run(keep_secrets=keep_secrets)).kept.new == 3
+            assert sorted(stage.kept().values()) == sorted(odd)
+            assert (await stage.run(deep=True, keep_secrets=keep_secrets)).kept == Kept(known=3)
+
+
 async def test_an_event_that_changes_is_kept_beside_what_it_was(tmp_path: Path) -> None:
     """Other bytes for a known id are a revision; nothing is overwritten."""
     upstream = ListedUpstream([written("a", 3_600), written("b", 60)])

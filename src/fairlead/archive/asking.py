@@ -63,7 +63,7 @@ def condition(dimension: Dimension, texts: Iterable[str], *, negated: bool = Fal
 def _spellings(dimension: Dimension, value: str) -> tuple[str, ...]:
     known = KNOWN_VALUES.get(dimension, ())
     if value not in known and value.upper() in known:
-        return (value.upper(),)
+        return (value.upper(), value)
     return (value, value.lower()) if dimension in IDS else (value,)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from fairlead.archive.contract import EVENT_KEYS, NANOS_PER_SECOND
+from fairlead.archive.json_tree import Branch, read_tree, text_of
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):?(\d\d))", re.IGNORECASE
@@ -87,11 +88,23 @@ def _repaired_fields(raw: bytes) -> dict[str, bytes]:
     """For what msgspec refuses, such as half a surrogate pair in a key: the same, at the price of being rewritten."""
     try:
         value = json.loads(raw.decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
+    except RecursionError:
+        return _deep_fields(raw)
+    except ValueError:
         return {}
     if not isinstance(value, dict):
         return {}
     return {key: json.dumps(item).encode() for key, item in value.items()}
+
+
+def _deep_fields(raw: bytes) -> dict[str, bytes]:
+    """For what is nested deeper than a reader's stack, which is not as deep everywhere."""
+    text = raw.decode("utf-8", "surrogateescape")
+    tree = read_tree(text)
+    members = tree.members if isinstance(tree, Branch) else None
+    if not isinstance(members, dict):
+        return {}
+    return {name: text_of(text, each).encode("utf-8", "surrogateescape") for name, each in members.items()}
 
 
 def _value(raw: bytes | None) -> str | None:

@@ -117,7 +117,8 @@ def _displaced(archive: Archive, row: Stored, nanos: int | None) -> Iterator[str
 
 def _misjudged(archive: Archive, row: Stored, name: str) -> Iterator[str]:
     """Of all revisions of an id the last one counts; whichever of them comes first in the log, all are looked at."""
-    of_id = [each for each in archive.revisions(name) if each.organization == row.organization]
+    found = archive.revisions(name)
+    of_id = [each for each in found if (each.organization, each.id) == (row.organization, name)]
     if [each.revision for each in of_id] != list(range(len(of_id))):
         yield "its revisions are not numbered one by one"
     elif [each.superseded for each in of_id] != [True] * (len(of_id) - 1) + [False]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from fairlead.archive.coverage import Slice, holes
-from fairlead.archive.model import Gap, Kept
+from fairlead.archive.model import Archived, Gap, Kept
 from fairlead.errors import ArchiveBusy
 
 
@@ -43,3 +43,10 @@ def require(holder: str, found: str | None) -> None:
         raise ArchiveBusy(
             "Another process syncs this organization now.", remedy="Let it go on, or stop it and try again."
         )
+
+
+def of_id(found: Iterable[Archived], event_id: str) -> tuple[Archived, ...]:
+    """Of events with one identity those of an id: as it is spelled, or else in the one spelling there is."""
+    alike = [each for each in found if each.id.lower() == event_id.lower()]
+    spelled = event_id if any(each.id == event_id for each in alike) else next((each.id for each in alike), "")
+    return tuple(each for each in alike if each.id == spelled)

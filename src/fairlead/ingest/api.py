@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
+from fairlead.archive.json_tree import Branch, Tree, read_tree, text_of
 from fairlead.engine.execute import Result, Runnable, execute, read_result
 from fairlead.errors import UpstreamInvalid, UpstreamRejected
 from fairlead.spec.source import JsonValue
@@ -78,6 +80,9 @@ def page_reader(ready: Runnable, organization: str, hear: Hear, wall: Callable[[
 
     `wall` tells when an answer is there.
     """
+    # Nobody but `page_of` looks into it: one odd event must not hide all others of its page.
+    call = replace(ready.operation.call, raw_format="")
+    ready = replace(ready, operation=replace(ready.operation, call=call))
 
     async def read(ask: Ask) -> ApiPage:
         arguments: dict[str, JsonValue] = {
@@ -101,10 +106,13 @@ def page_of(body: bytes, read_at: float) -> ApiPage:
     """The page in an answer; raises UpstreamInvalid for one that is none."""
     try:
         page = _read_page.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as failure:
-        raise UpstreamInvalid(
-            "The upstream's answer is no page of events.", detail=str(failure), remedy="Try again later."
-        ) from failure
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+        odd = _odd_page(body)
+        if odd is None:
+            raise UpstreamInvalid(
+                "The upstream's answer is no page of events.", detail=str(failure), remedy="Try again later."
+            ) from failure
+        page = odd
     links = page.links or {}
     return ApiPage(
         events=tuple(bytes(event) for event in page.events or ()),
@@ -112,6 +120,32 @@ def page_of(body: bytes, read_at: float) -> ApiPage:
         back=_token(links.get("previous"), "stepBackToken"),
         limit_reached=bool(page.organization_max_limit_reached),
         read_at=read_at,
+    )
+
+
+def _odd_page(body: bytes) -> _Page | None:
+    """A page that strict readers refuse, for half a surrogate pair, a byte that is no UTF-8 or its depth; else None."""
+    text = body.decode("utf-8", "surrogateescape")
+    try:
+        tree = read_tree(text)
+    except ValueError:
+        return None
+    members = tree.members if isinstance(tree, Branch) else None
+    if not isinstance(members, dict):
+        return None
+
+    def raw(value: Tree) -> msgspec.Raw:
+        return msgspec.Raw(text_of(text, value).encode("utf-8", "surrogateescape"))
+
+    events, links = members.get("events"), members.get("links")
+    listed = events.members if isinstance(events, Branch) else []
+    linked = links.members if isinstance(links, Branch) else {}
+    if not (isinstance(listed, list) and isinstance(linked, dict)) or (isinstance(events, str) and events != "null"):
+        return None
+    return _Page(
+        events=[raw(each) for each in listed],
+        links={name: raw(each) for name, each in linked.items()},
+        organization_max_limit_reached=members.get("organization_max_limit_reached") == "true",
     )
 
 

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import tzinfo
 from typing import get_args
 
 from fairlead.archive.contract import NANOS_PER_SECOND
-from fairlead.archive.model import DIMENSIONS, Archived, Dimension, Gap, Tally, Turn
+from fairlead.archive.model import DIMENSIONS, Archived, Bucket, Dimension, Filter, Gap, Tally, Turn
 from fairlead.archive.periods import Period, by_period
 from fairlead.archive.retention import headroom
 from fairlead.archive.store import Archive
-from fairlead.archive.timeline import Step, explained, timeline
+from fairlead.archive.timeline import Explained, Step, explained, timeline
 from fairlead.errors import NotArchived
 from fairlead.spec.source import JsonValue
 from fairlead.trail.params import Params, fault
 from fairlead.trail.room import ROOM, fitting
-from fairlead.trail.shapes import cut, difference, instant, local, short, whole
+from fairlead.trail.shapes import cut, difference, instant, local, short, shortened, whole
 
 Answer = dict[str, JsonValue]
 
 _COUNTED: tuple[Dimension, ...] = ("event_type", "target_type", "triggered_by", "origin")
 _PERIODS: tuple[Period, ...] = get_args(Period)
 _MOST_BUCKETS = 1_000
+# Bytes that telling of more values may take.
+_SAID = 800
 _MOST_STRETCHES = 25
 _PAGE, _LARGEST_PAGE = 20, 100
 
@@ -40,7 +44,10 @@ def target_timeline(archive: Archive, organization: str, params: Params) -> Answ
     """What happened to one target, newest first, and which fields each event changed."""
     target, before = params.given["targetId"], params.position("before")
     size = params.number("pageSize", _PAGE, _LARGEST_PAGE)
-    found = timeline(archive, params.query(organization), Turn(limit=size, below=before))
+    # An id is no list of values, whatever stands in it.
+    times = Params({name: params.given[name] for name in ("since", "until") if name in params.given}, params.now)
+    query = replace(times.query(organization), filters=(Filter("target_id", (target, target.lower())),))
+    found = timeline(archive, query, Turn(limit=size, below=before))
     if not found.steps and before is None:
         raise NotArchived(
             f"The archive has no event of the target {target[:60]} in this time.", remedy="Search for its name."
@@ -53,55 +60,53 @@ def target_timeline(archive: Archive, organization: str, params: Params) -> Answ
 
 def one_event(archive: Archive, organization: str, params: Params) -> Answer:
     """One event with all its fields, and what it changed."""
-    is_whole = params.flag("all")
     found = explained(archive, organization, params.given["eventId"])
-    archived, comparison = found.step.archived, found.step.comparison
-    against: dict[str, str] = {"original": "original_change", "nothing": "nothing"}
-    before = comparison.previous
-    answer: Answer = {
-        **whole(found.step.event, is_cut=not is_whole),
-        "number_in_log": archived.number,
-        "revisions": len(found.revisions),
-        "read_at": instant(archived.fetched_at),
-        "changes_against": against.get(comparison.basis) or f"event {before.id if before else ''}",
-    }
-    rows: list[Answer] = [difference(each, is_cut=not is_whole) for each in comparison.differences]
-    shown = fitting(rows, None if is_whole else ROOM, answer)
-    answer["changes"] = shown
-    if len(shown) < len(rows):
-        answer["more"] = f"{len(rows) - len(shown):,} more differences; call again with all=true for every one."
-    return answer
+    rows: list[Answer] = [difference(each) for each in found.step.comparison.differences]
+    answer = _described(found)
+    if params.flag("all"):
+        return {**answer, "changes": rows}  # type: ignore[dict-item]
+    short_answer = shortened(answer)
+    shown = fitting([shortened(each) for each in rows], ROOM, short_answer)
+    if shown == rows and short_answer == answer:
+        return {**answer, "changes": shown}
+    left = f"{len(rows) - len(shown):,} more differences" if len(shown) < len(rows) else "Some values are longer"
+    return {**short_answer, "changes": shown, "more": f"{left}; call again with all=true for everything."}
 
 
 def statistics(archive: Archive, organization: str, params: Params) -> Answer:
     """How many events there are, by value and over time."""
     query, zone = params.query(organization), params.zone("timezone")
-    periods = params.words("per", _PERIODS, ())
-    tally = Tally(dimensions=params.words("by", DIMENSIONS, _COUNTED), most=params.number("most", 10, 100))
+    periods, is_free = params.words("per", _PERIODS, ()), params.flag("all")
+    most = params.number("most", 10, 100)
+    tally = Tally(dimensions=params.words("by", DIMENSIONS, _COUNTED), most=most + 1)
     found = archive.statistics(query, tally)
     answer: Answer = {"since": instant(query.since), "until": instant(query.until), "total": found.total}
-    is_free = "most" in params.given
-    room = None if is_free else ROOM // 2 // len(found.counts)
+    # What comes over time wants its share.
+    room = None if is_free else ROOM // (2 if periods else 1) // len(found.counts)
+    more = []
     for dimension, counts in found.counts.items():
-        values = [each.value if is_free or each.value is None else cut(each.value) for each in counts]
-        rows = [{"value": value, "events": each.events} for value, each in zip(values, counts, strict=True)]
-        answer[f"by_{dimension}"] = fitting(rows, room)
-    answer["more"] = "Narrow it with since, until and filters; the search shows the events themselves."
-    if not periods:
-        return answer
-    buckets = by_period(archive, query, periods[0], zone)
-    if len(buckets) > _MOST_BUCKETS:
-        raise fault("per", f"makes {len(buckets):,} of them; give a later `since`, or a longer period")
-    newest = fitting(
-        [{"from": local(each.start, zone), "events": each.events} for each in reversed(buckets)],
-        None if is_free else ROOM,
-        answer,
-    )
-    answer["over_time"] = newest[::-1]
-    if len(newest) < len(buckets):
-        until = instant(buckets[-len(newest)].start)
-        answer["more"] = f"Older {periods[0]}s: call again with until={until}, or give `most` for all at once."
+        rows: list[Answer] = [{"value": each.value, "events": each.events} for each in counts[:most]]
+        shown = fitting(rows if is_free else [shortened(row) for row in rows], room)
+        answer[f"by_{dimension}"] = shown
+        if len(shown) < len(counts):
+            more.append(f"More values of {dimension}: call again with a larger `most` and all=true.")
+    if periods:
+        more += _over_time(answer, by_period(archive, query, periods[0], zone), zone, None if is_free else ROOM)
+    answer["more"] = " ".join(more) or "These are all; the search shows the events themselves."
     return answer
+
+
+def _over_time(answer: Answer, buckets: Sequence[Bucket], zone: tzinfo, room: int | None) -> list[str]:
+    """Add the newest of the buckets that there is room for; says how to get the others."""
+    if room is None and len(buckets) > _MOST_BUCKETS:
+        raise fault("per", f"makes {len(buckets):,} of them; give a later `since`, or a longer period")
+    rows: list[Answer] = [{"from": local(each.start, zone), "events": each.events} for each in reversed(buckets)]
+    newest = fitting(rows, room and room - _SAID, answer)
+    answer["over_time"] = newest[::-1]
+    if len(newest) == len(rows):
+        return []
+    until = instant(buckets[-len(newest)].start)
+    return [f"Earlier times: call again with until={until}, or with all=true."]
 
 
 def coverage(archive: Archive, organization: str, params: Params) -> Answer:
@@ -145,6 +150,20 @@ OPERATIONS: Mapping[str, Operation] = {
     "coverage": coverage,
 }
 """The operations by the names they have in addresses."""
+
+
+def _described(found: Explained) -> Answer:
+    """What there is to say of an event beside what it changed."""
+    archived, comparison = found.step.archived, found.step.comparison
+    against: dict[str, str] = {"original": "original_change", "nothing": "nothing"}
+    before = comparison.previous
+    return {
+        **whole(found.step.event),
+        "number_in_log": archived.number,
+        "revisions": len(found.revisions),
+        "read_at": instant(archived.fetched_at),
+        "changes_against": against.get(comparison.basis) or f"event {before.id if before else ''}",
+    }
 
 
 def _on_timeline(found: Step) -> Answer:

@@ -33,7 +33,7 @@ class Params(NamedTuple):
         if not text:
             return None
         if ago := _AGO.fullmatch(text):
-            return self.now - int(ago[1]) * _SECONDS[ago[2]] * NANOS_PER_SECOND
+            return max(0, self.now - int(ago[1]) * _SECONDS[ago[2]] * NANOS_PER_SECOND)
         nanos = nanos_of(f"{text}T00:00:00Z" if _DATE.fullmatch(text) else text)
         if nanos is not None:
             return nanos

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
+
+import orjson
 
 from fairlead.archive.contract import NANOS_PER_SECOND, instant_text
 from fairlead.archive.diff import Difference
@@ -12,6 +15,7 @@ from fairlead.spec.source import JsonValue
 
 MOST_CHARACTERS = 160
 """Of a name or a value; whoever needs more asks for the one event."""
+_MOST_BYTES = 320
 
 _SHORT: tuple[str, ...] = (
     "timestamp",
@@ -30,7 +34,7 @@ _SHORT: tuple[str, ...] = (
 def short(found: Archived) -> dict[str, JsonValue]:
     """An event in a few lines; what it does not have is left out."""
     event = read_event(found.raw)
-    shown: dict[str, JsonValue] = {"id": found.id}
+    shown: dict[str, JsonValue] = {"id": cut(found.id)}
     for name in _SHORT:
         value = getattr(event, name)
         if value is not None:
@@ -38,18 +42,21 @@ def short(found: Archived) -> dict[str, JsonValue]:
     return shown
 
 
-def whole(event: Event, *, is_cut: bool) -> dict[str, JsonValue]:
+def whole(event: Event) -> dict[str, JsonValue]:
     """All fields of an event but what it changed, which is shown as differences."""
-    fields = event._asdict().items()
-    shown = {name: value for name, value in fields if name not in {"change", "original_change"}}
-    return {name: cut(value) if is_cut and value else value for name, value in shown.items()}
+    fields = event._asdict()
+    return {name: value for name, value in fields.items() if name not in {"change", "original_change"}}
 
 
-def difference(found: Difference, *, is_cut: bool) -> dict[str, JsonValue]:
+def difference(found: Difference) -> dict[str, JsonValue]:
     """One difference; values are JSON texts."""
     texts = {"before": found.before, "after": found.after, "note": found.note or None}
-    given = {"path": found.path, "kind": found.kind, **{n: text for n, text in texts.items() if text is not None}}
-    return {name: cut(text) if is_cut else text for name, text in given.items()}
+    return {"path": found.path, "kind": found.kind, **{n: text for n, text in texts.items() if text is not None}}
+
+
+def shortened(row: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """The same with every long text cut."""
+    return {name: cut(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def instant(nanos: int | None) -> str | None:
@@ -68,7 +75,8 @@ def seconds(nanos: int) -> int:
 
 
 def cut(text: str) -> str:
-    """A text that is not too long; what is left out is counted."""
-    if len(text) <= MOST_CHARACTERS:
-        return text
-    return f"{text[:MOST_CHARACTERS]}… ({len(text) - MOST_CHARACTERS:,} more characters)"
+    """A text that is not too long, spelled as JSON either; what is left out is counted."""
+    kept = text[:MOST_CHARACTERS]
+    while len(orjson.dumps(kept)) > _MOST_BYTES:
+        kept = kept[: len(kept) * 3 // 4]
+    return text if kept == text else f"{kept}… ({len(text) - len(kept):,} more characters)"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import psycopg
 
 from fairlead.archive.compression import LEARNING
-from fairlead.archive.keeping import Owner
+from fairlead.archive.keeping import Owner, of_id
 from fairlead.archive.merkle import Frontier
 from fairlead.archive.model import (
     Archived,
@@ -151,7 +151,7 @@ class PostgresArchive:
         """Every revision of an id."""
         with self._read() as desk:
             found = desk.finder.of_identity(identity_of(event_id))
-        return tuple(each for each in found if each.id.lower() == event_id.lower())
+        return of_id(found, event_id)
 
     def take_lease(self, organization: str, holder: str, now: int, until: int) -> bool:
         """Make the holder the one who syncs an organization."""

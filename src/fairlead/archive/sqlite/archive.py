@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fairlead.archive.compression import LEARNING
-from fairlead.archive.keeping import Owner
+from fairlead.archive.keeping import Owner, of_id
 from fairlead.archive.merkle import Frontier
 from fairlead.archive.model import (
     Archived,
@@ -44,12 +44,17 @@ from fairlead.archive.sqlite.log import Log
 from fairlead.archive.sqlite.matching import Matching
 from fairlead.archive.sqlite.pages import Finder, Search
 
+_FAREWELL = 2.0
+"""Seconds that closing waits for those who read."""
+
 
 class _Desk:
     """The tables as one connection reads them."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
+        self.readers = 0
+        """How many read with it at the moment; the archive's `_idle` guards it."""
         self.shelf = Shelf(connection)
         self.matching = Matching(connection, self.shelf.words, self.shelf.kinds)
         self.finder = Finder(connection, self.shelf.bodies)
@@ -75,7 +80,8 @@ class SqliteArchive:
         self._path = path
         self._patience = patience
         self._local = threading.local()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: list[_Desk] = []
+        self._idle = threading.Condition()
         self._writing = threading.RLock()
         self._writer: _Desk | None = None
         self._file: FileId | None = None
@@ -86,15 +92,16 @@ class SqliteArchive:
         return str(self._path)
 
     def close(self) -> None:
-        """Close every connection."""
-        with self._writing:
-            connections, self._readers = self._readers, []
-            if self._writer is not None:
-                connections.append(self._writer.connection)
-            self._writer, self._local = None, threading.local()
-            for connection in connections:
+        """Close every connection; one that is still read with after a while is left to whoever does."""
+        with self._writing, self._idle:
+            desks, self._readers, self._local = self._readers, [], threading.local()
+            # SQLite would crash the process under a thread whose connection another one closes.
+            self._idle.wait_for(lambda: not any(desk.readers for desk in desks), _FAREWELL)
+            unused = [desk for desk in (*desks, self._writer) if desk is not None and not desk.readers]
+            self._writer = None
+            for desk in unused:
                 with contextlib.suppress(sqlite3.Error):
-                    connection.close()
+                    desk.connection.close()
 
     def keep(self, batch: Batch) -> Kept:
         """Keep a batch in one transaction."""
@@ -144,7 +151,7 @@ class SqliteArchive:
         """Every revision of an id."""
         with self._read() as desk:
             found = desk.finder.of_identity(identity_of(event_id))
-            return tuple(each for each in found if each.id.lower() == event_id.lower())
+            return of_id(found, event_id)
 
     def take_lease(self, organization: str, holder: str, now: int, until: int) -> bool:
         """Make the holder the one who syncs an organization."""
@@ -210,12 +217,27 @@ class SqliteArchive:
     @contextlib.contextmanager
     def _read(self) -> Iterator[_Desk]:
         with told(self._path):
-            desk: _Desk | None = getattr(self._local, "desk", None)
-            if desk is None:
-                desk = _Desk(open_reader(self._path, self._patience))
-                self._local.desk = desk
-                self._readers.append(desk.connection)
-            yield desk
+            desk = self._taken_desk()
+            try:
+                yield desk
+            finally:
+                with self._idle:
+                    desk.readers -= 1
+                    self._idle.notify_all()
+
+    def _taken_desk(self) -> _Desk:
+        """The desk of this thread, which nobody closes while it is taken."""
+        with self._idle:
+            known: _Desk | None = getattr(self._local, "desk", None)
+            if known is not None:
+                known.readers += 1
+                return known
+        made = _Desk(open_reader(self._path, self._patience))
+        with self._idle:
+            made.readers = 1
+            self._local.desk = made
+            self._readers.append(made)
+        return made
 
     @contextlib.contextmanager
     def _change(self) -> Iterator[_Desk]:
