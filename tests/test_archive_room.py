@@ -87,6 +87,7 @@ def test_texts_that_are_longer_as_json_have_room_too(tmp_path: Path, character: 
         for name, given in (
             ("search", {}),
             ("statistics", {"by": ",".join(DIMENSIONS), "per": "hour"}),
+            ("statistics", {"by": ",".join(DIMENSIONS)}),
             ("event", {"eventId": "1"}),
             ("timeline", {"targetId": odd["target_id"]}),
         ):

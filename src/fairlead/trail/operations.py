@@ -24,7 +24,7 @@ Answer = dict[str, JsonValue]
 _COUNTED: tuple[Dimension, ...] = ("event_type", "target_type", "triggered_by", "origin")
 _PERIODS: tuple[Period, ...] = get_args(Period)
 _MOST_BUCKETS = 1_000
-# Bytes that telling of more values may take.
+# Bytes that telling how to get more may take.
 _SAID = 800
 _MOST_STRETCHES = 25
 _PAGE, _LARGEST_PAGE = 20, 100
@@ -82,7 +82,7 @@ def statistics(archive: Archive, organization: str, params: Params) -> Answer:
     found = archive.statistics(query, tally)
     answer: Answer = {"since": instant(query.since), "until": instant(query.until), "total": found.total}
     # What comes over time wants its share.
-    room = None if is_free else ROOM // (2 if periods else 1) // len(found.counts)
+    room = None if is_free else (ROOM - _SAID) // (2 if periods else 1) // len(found.counts)
     more = []
     for dimension, counts in found.counts.items():
         rows: list[Answer] = [{"value": each.value, "events": each.events} for each in counts[:most]]
