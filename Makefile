@@ -36,7 +36,7 @@ format: $(VENV)/.dev ## Rewrite the code in the one format
 bench: $(VENV)/.bench ## Measure Fairlead beside its peers, in one run
 	@$(BIN)/python -m bench $(ARGS)
 
-bench-archive: $(VENV)/.runtime ## Measure the archive at ten million events: an hour, 7 GB
+bench-archive: $(VENV)/.runtime ## Measure the archive at ten million events: half an hour, 7 GB
 	@$(BIN)/python -m bench.archive $(ARGS)
 
 torture: $(VENV)/.dev ## Kill `events sync` a thousand times, and look what is left (ARGS="--kills 100")

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,17 @@ def archived(place: Place) -> Iterator[serving.Gateway]:
 
 def covered_until() -> str:
     return str(int(serving.NOW) - 3_600)
+
+
+def copied(place: Place, folder: Path, **known: Any) -> Place:
+    """The same archive elsewhere, and something else that is known of it."""
+    assert place.file is not None
+    copy = replace(place, file=folder / "copy.db")
+    shutil.copy(place.file, copy.file)
+    with closing(open_archive(copy)) as archive:
+        archive.take_lease(serving.DEMO_ORGANIZATION_ID, "test", now=0, until=1)
+        archive.keep(Batch(organization=serving.DEMO_ORGANIZATION_ID, holder="test", fetched_at=0, **known))
+    return copy
 
 
 def test_the_archive_answers_a_covered_window_in_the_same_contract(archived: serving.Gateway) -> None:
@@ -127,15 +139,9 @@ def test_what_the_upstream_has_forgotten_is_still_answered(place: Place) -> None
 
 def test_time_that_was_not_read_yet_is_asked_of_the_api(place: Place, tmp_path: Path) -> None:
     """When the newest events were read too long ago, the API answers about the present, in a walk of its own."""
-    assert place.file is not None
-    stale = replace(place, file=tmp_path / "stale.db")
-    shutil.copy(place.file, stale.file)
-    archive = open_archive(stale)
-    organization = serving.DEMO_ORGANIZATION_ID
-    archive.take_lease(organization, "test", now=0, until=1)
-    long_ago = archive.state(organization).covered[-1].end
-    archive.keep(Batch(organization=organization, holder="test", fetched_at=0, tail_read_at=long_ago))
-    archive.close()
+    with closing(open_archive(place)) as archive:
+        long_ago = archive.state(serving.DEMO_ORGANIZATION_ID).covered[-1].end
+    stale = copied(place, tmp_path, tail_read_at=long_ago)
     with gateway_on(stale) as running:
         first = get(running.route(), fromTimestamp=LONG_AGO, pageSize=50)
         link = first.value["links"]["next"]
@@ -146,21 +152,12 @@ def test_time_that_was_not_read_yet_is_asked_of_the_api(place: Place, tmp_path: 
 
 def test_a_server_that_only_reads_says_when_nobody_syncs_any_more(place: Place, tmp_path: Path) -> None:
     """It is not ready once the newest events were read longer ago than half of the time the upstream keeps them."""
-    assert place.file is not None
-    late = replace(place, file=tmp_path / "late.db")
-    shutil.copy(place.file, late.file)
-    archive = open_archive(late)
-    organization = serving.DEMO_ORGANIZATION_ID
-    archive.take_lease(organization, "test", now=0, until=1)
     for days, status in ((3, 200), (4, 503)):
         read_at = int((time.time() - days * DAY) * NANOS_PER_SECOND)
-        known = Batch(organization=organization, holder="test", fetched_at=0, retention_days=7, tail_read_at=read_at)
-        archive.keep(known)
-        with gateway_on(late) as running:
+        with gateway_on(copied(place, tmp_path, retention_days=7, tail_read_at=read_at)) as running:
             told = get(f"{running.rest_url}/readyz")
         assert (told.status, told.value["archive"]["stalled"]) == (status, status == 503)
         assert told.value["archive"]["headroom_seconds"] == pytest.approx((7 - days) * DAY, abs=60)
-    archive.close()
 
 
 def test_an_archive_that_is_gone_leaves_the_api(place: Place, tmp_path: Path) -> None:

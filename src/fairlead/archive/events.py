@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from fairlead.archive.contract import EVENT_KEYS, NANOS_PER_SECOND
-from fairlead.archive.json_tree import Branch, read_tree, text_of
+from fairlead.archive.json_tree import members_of, text_of
 
 _TIMESTAMP = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:Z|([+-])(\d\d):?(\d\d))", re.IGNORECASE
@@ -100,11 +100,7 @@ def _repaired_fields(raw: bytes) -> dict[str, bytes]:
 def _deep_fields(raw: bytes) -> dict[str, bytes]:
     """For what is nested deeper than a reader's stack, which is not as deep everywhere."""
     text = raw.decode("utf-8", "surrogateescape")
-    tree = read_tree(text)
-    members = tree.members if isinstance(tree, Branch) else None
-    if not isinstance(members, dict):
-        return {}
-    return {name: text_of(text, each).encode("utf-8", "surrogateescape") for name, each in members.items()}
+    return {name: text_of(text, each).encode("utf-8", "surrogateescape") for name, each in members_of(text).items()}
 
 
 def _value(raw: bytes | None) -> str | None:

@@ -47,6 +47,13 @@ def text_of(text: str, tree: Tree) -> str:
     return tree if isinstance(tree, str) else text[tree.start : tree.end]
 
 
+def members_of(text: str) -> dict[str, Tree]:
+    """The members of a JSON object, at any depth of their values; none when the text is something else."""
+    tree = read_tree(text)
+    members = tree.members if isinstance(tree, Branch) else None
+    return members if isinstance(members, dict) else {}
+
+
 def plain(literal: str) -> str:
     """What a JSON string literal says."""
     if "\\" not in literal:

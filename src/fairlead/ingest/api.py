@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import msgspec
 
-from fairlead.archive.json_tree import Branch, Tree, read_tree, text_of
+from fairlead.archive.json_tree import Branch, Tree, members_of, text_of
 from fairlead.engine.execute import Result, Runnable, execute, read_result
 from fairlead.errors import UpstreamInvalid, UpstreamRejected
 from fairlead.spec.source import JsonValue
@@ -127,11 +127,10 @@ def _odd_page(body: bytes) -> _Page | None:
     """A page that strict readers refuse, for half a surrogate pair, a byte that is no UTF-8 or its depth; else None."""
     text = body.decode("utf-8", "surrogateescape")
     try:
-        tree = read_tree(text)
+        members = members_of(text)
     except ValueError:
         return None
-    members = tree.members if isinstance(tree, Branch) else None
-    if not isinstance(members, dict):
+    if not members:
         return None
 
     def raw(value: Tree) -> msgspec.Raw:
